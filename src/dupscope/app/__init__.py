@@ -1,0 +1,1 @@
+"""Wiring, the loop and the command line."""

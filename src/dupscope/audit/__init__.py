@@ -1,0 +1,1 @@
+"""Audit logs of sinks: lines to effects."""

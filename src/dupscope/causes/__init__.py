@@ -1,0 +1,1 @@
+"""Why a duplicate happened, from evidence. Pure."""

@@ -1,0 +1,1 @@
+"""Business key to fingerprint: canonical form, keyed digest, tag."""

@@ -1,0 +1,1 @@
+"""Answers after the fact: the ledger file."""

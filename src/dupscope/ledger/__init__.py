@@ -1,0 +1,1 @@
+"""Which copies and effects are duplicates: index, case, judge, barrier, coverage. Pure."""

@@ -1,0 +1,1 @@
+"""Metrics, the web server and log lines about findings."""

@@ -1,0 +1,121 @@
+"""From the file's tree to settings: everything that needs more than one key to judge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from dupscope.audit.settings import AuditSettings
+from dupscope.config.mask import plain
+from dupscope.config.problems import Problems, join, nearest
+from dupscope.config.secrets import Surroundings, resolve
+from dupscope.config.settings import Config, Limits, LogSettings, PipelineSettings
+from dupscope.config.stages import stages
+from dupscope.config.tree import AuditNode, Document, PipelineNode
+from dupscope.config.values import PropertySpec
+from dupscope.kafka.settings import DENIED, ClusterSettings
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+AUDIT_FIELDS = (
+    "key",
+    "cluster",
+    "topic",
+    "partition",
+    "offset",
+    "group",
+    "member",
+    "at",
+    "effect_id",
+    "outcome",
+)
+
+
+def compose(file: Path, document: Document, env: Mapping[str, str], problems: Problems) -> Config:
+    """The configuration of a document. Meaningless, though complete, when there are problems."""
+    surroundings = Surroundings(file.parent, env)
+    _check_names(document, problems)
+    clusters = {
+        name: _cluster(name, specs, surroundings, problems) for name, specs in document.clusters.items()
+    }
+    pipelines = {
+        name: _pipeline(name, node, clusters, surroundings, problems)
+        for name, node in document.pipelines.items()
+    }
+    state_path = surroundings.path(document.state.path)
+    key = document.fingerprint_key
+    return Config(
+        file=file,
+        clusters=clusters,
+        pipelines=pipelines,
+        state_path=state_path,
+        fingerprint_key=surroundings.path(key) if key else state_path / "fingerprint.key",
+        limits=Limits(int(document.limits.memory), document.limits.fetch_rate),
+        listen=document.web.listen,
+        log=LogSettings(document.log.level, document.log.findings_per_second),
+        masked=plain(document, clusters),
+    )
+
+
+def _check_names(document: Document, problems: Problems) -> None:
+    """Names become label values and parts of file names: keep them plain."""
+    names = [("clusters", name) for name in document.clusters]
+    for pipeline, node in document.pipelines.items():
+        path = join("pipelines", pipeline)
+        names.append(("pipelines", pipeline))
+        names += [(f"{path}.mirrors", name) for name in node.mirrors]
+        names += [(f"{path}.sinks", name) for name in node.sinks]
+    for path, name in names:
+        if not _NAME.fullmatch(name):
+            problems.add(join(path, name), "a name has letters, digits, '_', '-' and '.' only; rename it")
+    if not document.pipelines:
+        problems.add("pipelines", "has no pipeline; 'dupscope keys TOPIC…' writes a first one")
+
+
+def _cluster(
+    name: str, specs: Mapping[str, PropertySpec], surroundings: Surroundings, problems: Problems
+) -> ClusterSettings:
+    path = join("clusters", name)
+    if "bootstrap.servers" not in specs:
+        problems.add(
+            join(path, "bootstrap.servers"), "is missing; for example 'bootstrap.servers: kafka-1:9092'"
+        )
+    for denied in specs.keys() & DENIED.keys():
+        problems.add(join(path, denied), f"cannot be set: {DENIED[denied]}; leave it out")
+    allowed = {prop: spec for prop, spec in specs.items() if prop not in DENIED}
+    return ClusterSettings(name, resolve(allowed, surroundings, path, problems))
+
+
+def _pipeline(
+    name: str,
+    node: PipelineNode,
+    clusters: Mapping[str, ClusterSettings],
+    surroundings: Surroundings,
+    problems: Problems,
+) -> PipelineSettings:
+    path = join("pipelines", name)
+    if not node.window > 0:
+        problems.add(join(path, "window"), "must be longer than nothing; write for example '24h'")
+    composed = stages(name, node, clusters, problems)
+    audits = {
+        index: _audit(sink.audit, surroundings, join(path, f"sinks.{sink_name}.audit"), problems)
+        for index, (sink_name, sink) in enumerate(node.sinks.items())
+        if sink.audit is not None
+    }
+    return PipelineSettings(
+        topology=composed.topology,
+        key=node.key,
+        topics=composed.topics,
+        audits=audits,
+        window_seconds=float(node.window),
+        margin_seconds=float(node.margin),
+        start=node.start,
+        team=node.team,
+    )
+
+
+def _audit(node: AuditNode, surroundings: Surroundings, path: str, problems: Problems) -> AuditSettings:
+    for ours in node.fields:
+        if ours not in AUDIT_FIELDS:
+            problems.add(join(path, f"fields.{ours}"), f"unknown field; {nearest(ours, AUDIT_FIELDS)}")
+    return AuditSettings(str(surroundings.path(node.file)), dict(node.fields))

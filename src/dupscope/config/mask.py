@@ -1,0 +1,47 @@
+"""The effective configuration as plain values that may be shown: defaults filled in, secrets as `***`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from dupscope.config.tree import Document, FileReference, Node
+from dupscope.config.values import Duration, ListenAddress, PolicySpec, Size, StartAt
+from dupscope.fingerprint.settings import KeySpec
+from dupscope.kafka.settings import ClusterSettings
+
+Plain: TypeAlias = Any
+"""A mapping, a list or a scalar, as JSON has them."""
+
+
+def plain(document: Document, clusters: Mapping[str, ClusterSettings]) -> dict[str, Plain]:
+    """A document as mappings, lists and scalars, in the file's own form."""
+    shown: dict[str, Plain] = _plain(document)
+    shown["clusters"] = {name: settings.masked() for name, settings in clusters.items()}
+    return shown
+
+
+def _plain(value: object) -> Plain:
+    if isinstance(value, Node):
+        named = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+        return {name: _plain(entry) for name, entry in named if entry is not None}
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Duration | Size | StartAt | ListenAddress):
+        return str(value)
+    return _written(value)
+
+
+def _written(value: object) -> Plain:
+    """A value in the form that the file writes it in."""
+    if isinstance(value, KeySpec):
+        if value.kind == "kafka_key":
+            return "kafka_key"
+        return {value.kind: value.paths[0] if value.kind == "header" else list(value.paths)}
+    if isinstance(value, PolicySpec):
+        return {"map": dict(value.topics)} if value.kind == "map" else value.kind
+    return {"file": str(value)} if isinstance(value, FileReference) else value

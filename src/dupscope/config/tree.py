@@ -1,0 +1,206 @@
+"""The configuration file's tree: every key, its type, its default and what it means.
+
+The reader walks these structs, and the reference page is rendered from them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from dupscope.config.values import Duration, ListenAddress, PolicySpec, PropertySpec, Size, StartAt
+from dupscope.fingerprint.settings import KeySpec
+
+HOUR = 3600
+
+
+class FileReference(str):
+    """The path of a file that holds a secret, written `{file: /path}`."""
+
+    __slots__ = ()
+
+
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One mapping of the file."""
+
+
+class SourceNode(Node, frozen=True):
+    """The log that everything else descends from."""
+
+    cluster: Annotated[str, Meta(description="Name of the cluster.", examples=["primary"])]
+    topics: Annotated[list[str], Meta(description="Topics, by name.", examples=[["payments"]])]
+
+
+class MirrorNode(Node, frozen=True):
+    """A mirror, by the topics that it writes."""
+
+    cluster: Annotated[str, Meta(description="Name of the destination cluster.", examples=["dr"])]
+    topics: Annotated[
+        list[str], Meta(description="Topics on the destination.", examples=[["primary.payments"]])
+    ]
+    from_: Annotated[str, Meta(description="The stage that it copies: `source`, or another mirror.")] = (
+        msgspec.field(name="from", default="source")
+    )
+    tool: Annotated[Literal["mirrormaker2", "other"], Meta(description="What does the mirroring.")] = (
+        "mirrormaker2"
+    )
+    policy: Annotated[
+        PolicySpec,
+        Meta(
+            description="How the mirror names its topics: `default` (`<alias><separator><topic>`), "
+            "`identity` (the same name), or `{map: {mirrored: source}}` with the "
+            "topic of the stage that it copies."
+        ),
+    ] = PolicySpec()
+    separator: Annotated[
+        str, Meta(description="Between alias and topic, where the policy is `default`.", min_length=1)
+    ] = "."
+    tag: Annotated[
+        list[Literal["timestamp", "key", "value"]],
+        Meta(
+            description="What the mirror preserves of a record, and by which its copies are recognised. "
+            "Leave out `timestamp` where the destination topic has `message.timestamp.type=LogAppendTime`."
+        ),
+    ] = msgspec.field(default_factory=lambda: ["timestamp", "key", "value"])
+
+
+class AuditNode(Node, frozen=True):
+    """Where a sink's audit log is."""
+
+    file: Annotated[
+        str,
+        Meta(description="A file with one JSON object per line.", examples=["/var/log/charger/audit.jsonl"]),
+    ]
+    fields: Annotated[
+        dict[str, str],
+        Meta(
+            description="Names that differ in the line, ours first: `{key: payment.id, at: ts}`. A dot steps "
+            "into an object."
+        ),
+    ] = msgspec.field(default_factory=dict)
+
+
+class SinkNode(Node, frozen=True):
+    """Something that acts on records: charges a card, writes a row."""
+
+    reads: Annotated[
+        list[str] | None,
+        Meta(
+            description="The stages whose log it reads: `source` or mirrors; both where it fails over. May "
+            "be left out in a pipeline without mirrors.",
+            examples=[["to-dr"]],
+        ),
+    ] = None
+    group: Annotated[str | None, Meta(description="Its consumer group.")] = None
+    order: Annotated[
+        Literal["strict", "any"],
+        Meta(description="`strict`: it works through each partition in order."),
+    ] = "any"
+    audit: Annotated[AuditNode | None, Meta(description="Its audit log.")] = None
+
+
+class PipelineNode(Node, frozen=True):
+    """One business flow: a source, mirrors of it, sinks that act on them."""
+
+    key: Annotated[
+        KeySpec,
+        Meta(
+            description="The business key, which names one business fact: `kafka_key`, `{header: name}`, or "
+            "`{json: [path, path]}`. A dot steps into an object; several paths form one key.",
+            examples=[{"json": ["payment_id"]}],
+        ),
+    ]
+    source: Annotated[
+        SourceNode,
+        Meta(
+            description="Where the records come from.",
+            examples=[{"cluster": "primary", "topics": ["payments"]}],
+        ),
+    ]
+    mirrors: Annotated[dict[str, MirrorNode], Meta(description="Mirrors, by stage name.")] = msgspec.field(
+        default_factory=dict
+    )
+    sinks: Annotated[dict[str, SinkNode], Meta(description="Sinks, by stage name.")] = msgspec.field(
+        default_factory=dict
+    )
+    window: Annotated[
+        Duration,
+        Meta(description="Copies of one key that are further apart than this are two business facts."),
+    ] = Duration(24 * HOUR)
+    margin: Annotated[
+        Duration,
+        Meta(
+            description="How far the order of timestamps may differ from the order of reading, at the edge "
+            "of what was read."
+        ),
+    ] = Duration(600)
+    start: Annotated[
+        StartAt,
+        Meta(description="Where the first start begins: this long ago, `earliest` or `latest`."),
+    ] = StartAt("ago", HOUR)
+    team: Annotated[str | None, Meta(description="Who owns it; becomes a label of `pipeline_info`.")] = None
+
+
+class StateNode(Node, frozen=True):
+    """What dupscope keeps on disk."""
+
+    path: Annotated[str, Meta(description="A folder of its own.", min_length=1)] = "/var/lib/dupscope"
+
+
+class LimitsNode(Node, frozen=True):
+    """What dupscope may use."""
+
+    memory: Annotated[
+        Size, Meta(description="For the keys held. What does not fit is evicted, oldest first, and counted.")
+    ] = Size(1 << 30)
+    fetch_rate: Annotated[
+        int | None, Meta(description="Records per second and log; no limit when left out.", gt=0)
+    ] = None
+
+
+class WebNode(Node, frozen=True):
+    """Metrics, probes and the page."""
+
+    listen: Annotated[ListenAddress, Meta(description="Address; port 0 takes a free one.")] = ListenAddress()
+
+
+class LogNode(Node, frozen=True):
+    """Log lines on standard error, one JSON object each."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level shown.")] = (
+        "info"
+    )
+    findings_per_second: Annotated[
+        int,
+        Meta(description="Most findings logged in a second; what is suppressed is counted. 0: all.", ge=0),
+    ] = 100
+
+
+class Document(Node, frozen=True):
+    """The whole file."""
+
+    clusters: Annotated[
+        dict[str, dict[str, PropertySpec]],
+        Meta(
+            description="Kafka clusters, by name. Each takes any librdkafka property, `bootstrap.servers` at "
+            "least; a value can be kept elsewhere: `{file: /path}` or `{env: NAME}`.",
+            examples=[{"primary": {"bootstrap.servers": "kafka-1:9092"}}],
+        ),
+    ]
+    pipelines: Annotated[
+        dict[str, PipelineNode],
+        Meta(description="Pipelines, by name.", examples=[{"payments": "{…}"}]),
+    ]
+    state: Annotated[StateNode, Meta(description="What dupscope keeps on disk.")] = StateNode()
+    fingerprint_key: Annotated[
+        FileReference | None,
+        Meta(
+            description="The secret that turns keys into fingerprints: `{file: /path}`, 32 hexadecimal "
+            "digits. When left out, `fingerprint.key` in the state's folder, made at the first start."
+        ),
+    ] = None
+    limits: Annotated[LimitsNode, Meta(description="What dupscope may use.")] = LimitsNode()
+    web: Annotated[WebNode, Meta(description="Metrics, probes and the page.")] = WebNode()
+    log: Annotated[LogNode, Meta(description="Log lines.")] = LogNode()

@@ -1,1 +1,1 @@
-"""Everything that speaks to a broker."""
+"""Everything that speaks Kafka: tails, end offsets, groups' offsets, samples. Read-only towards a cluster."""

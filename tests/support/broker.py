@@ -1,0 +1,109 @@
+"""A real one-broker Kafka cluster (KRaft) on loopback."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from support import java
+from support.process import LoggedProcess
+from support.waiting import wait_until
+
+START_SECONDS = 60
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on; all held open until the last is found, so they differ."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Broker:
+    """One broker that is its own controller. Everything it writes lies under `folder`."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.port, self._controller_port = free_ports(2)
+        self._process: LoggedProcess | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Format the storage and start; returns before the broker listens."""
+        self.folder.mkdir(parents=True)
+        properties = java.write_properties(self.folder / "server.properties", self._properties())
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if cluster.startswith("-"):
+            cluster = "A" + cluster[1:]
+        arguments = ("format", "--standalone", "-t", cluster, "-c", str(properties))
+        java.run(self.folder / "format.log", "kafka.tools.StorageTool", *arguments)
+        self._process = java.daemon(self.folder / "broker.log", "kafka.Kafka", str(properties))
+        self._process.start()
+
+    def wait_ready(self) -> None:
+        process = self._process
+        assert process is not None
+        wait_until(
+            lambda: process.assert_running() and listening(self.port), START_SECONDS, f"{self.name} listens"
+        )
+        wait_until(self._answers, START_SECONDS, f"{self.name} answers")
+
+    def create_topic(self, topic: str, partitions: int, config: dict[str, str] | None = None) -> None:
+        new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config or {})
+        admin = self.admin()
+        admin.create_topics([new])[topic].result(20)
+
+    def admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap})
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.close()
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.admin().list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    def _properties(self) -> dict[str, object]:
+        controller = f"127.0.0.1:{self._controller_port}"
+        return {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.bootstrap.servers": controller,
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": self.folder / "logs",
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1000,
+            "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": 1,
+            "transaction.state.log.num.partitions": 2,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "share.coordinator.state.topic.num.partitions": 1,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+        }

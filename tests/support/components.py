@@ -1,0 +1,43 @@
+"""What tests need beyond Python: asked for by name, skipped aloud on a desk, compulsory under CI=true."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+PARTS = {
+    "java": "real Kafka clusters and MirrorMaker 2 (install a Java runtime, 17 or later)",
+    "mvn": "fetching Kafka from a Maven repository (install Maven)",
+}
+"""What cannot run without a component."""
+
+missing: Counter[str] = Counter()
+"""How many tests asked in vain for a component, in this test run."""
+
+
+def compulsory() -> bool:
+    """Whether a missing component fails the run: on the machine that decides, nothing is skipped."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def present(component: str) -> bool:
+    return shutil.which(component) is not None
+
+
+def require(component: str) -> None:
+    """Skip the calling test, or fail it under CI=true, when `component` is not installed."""
+    if present(component):
+        return
+    missing[component] += 1
+    reason = f"{component} is not installed: cannot run {PARTS[component]}"
+    if compulsory():
+        pytest.fail(f"{reason}; compulsory under CI=true", pytrace=False)
+    pytest.skip(reason)
+
+
+def summary() -> list[str]:
+    """One line for each component that was missed, naming the parts that did not run."""
+    return [f"NOT RUN, {count} test(s): {PARTS[name]}" for name, count in sorted(missing.items())]

@@ -1,1 +1,1 @@
-"""Metrics, the web server and log lines about findings."""
+"""What the world sees of dupscope: metrics, the status page, probes and one log line per finding."""

@@ -1,0 +1,305 @@
+"""Every metric, as data. Instruments, their zero series and docs/metrics.md are built from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from dupscope.model.finding import Layer
+
+PREFIX = "dupscope_"
+
+LOGS = frozenset({Layer.PRODUCE, Layer.MIRROR})
+DOWNSTREAM = frozenset({Layer.MIRROR, Layer.CONSUME})
+STAGES = frozenset(Layer)
+
+
+class Type(StrEnum):
+    """How a metric's values behave."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    name      without the prefix
+    unit      what a value counts, in the plural; "" for a value without one
+    layers    layers whose stages have series; for a metric without a `stage` label it means nothing
+    start     the value of a series that nothing has fed yet; None: the series is absent until then,
+              since 0 would claim something
+    beyond    for a gauge by topic: how the topics beyond the label budget become one value
+    """
+
+    name: str
+    type: Type
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    layers: frozenset[Layer] = STAGES
+    buckets: tuple[float, ...] = ()
+    start: float | None = 0.0
+    beyond: Literal["sum", "min", "max"] = "sum"
+    stability: Literal["stable", "development"] = "stable"
+    since: str = "0.1.0"
+
+    @property
+    def full_name(self) -> str:
+        """The name in the exposition."""
+        return PREFIX + self.name
+
+
+C, G, H = Type.COUNTER, Type.GAUGE, Type.HISTOGRAM
+
+GAP_BUCKETS = (0.1, 1, 5, 15, 45, 120, 300, 900, 3600, 21600, 86400, 604800)
+"""Edges at the pauses that duplicates come from: a producer's retry (0.1 s to its delivery timeout, 120 s),
+a group's session timeout (45 s) and poll interval (300 s), the offset flush of a mirror (60 s, below 120), an
+outage (15 min to 6 h), the window (1 d), a replay by a person (above)."""
+
+DELAY_BUCKETS = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600)
+"""A cycle takes about a second and a barrier about two cycles; above 10 s a mirror or a tail lags, above an
+hour dupscope reads what was written before it started."""
+
+COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+"""An fsync takes 1 ms on a good disk and 100 ms on a poor one; a commit above a second delays its cycle."""
+
+CATALOGUE: tuple[Metric, ...] = (
+    Metric(
+        "records_total",
+        C,
+        "records",
+        ("pipeline", "stage", "topic"),
+        "Committed records read for the first time, by logical topic. Re-reads do not count.",
+        layers=LOGS,
+    ),
+    Metric(
+        "unkeyed_records_total",
+        C,
+        "records",
+        ("pipeline", "stage", "topic", "reason"),
+        "Records without a usable business key: dupscope cannot speak for them.",
+        layers=LOGS,
+    ),
+    Metric(
+        "duplicates_total",
+        C,
+        "duplicates",
+        ("pipeline", "layer", "stage", "topic", "kind"),
+        "Unintended duplicates, by the layer and stage that made them. Any sum counts findings.",
+    ),
+    Metric(
+        "duplicate_effects_total",
+        C,
+        "effects",
+        ("pipeline", "stage", "origin"),
+        "Side effects beyond the first of their business fact, by origin: what customers felt.",
+        layers=frozenset({Layer.CONSUME}),
+    ),
+    Metric(
+        "last_duplicate_timestamp_seconds",
+        G,
+        "seconds",
+        ("pipeline", "layer", "stage"),
+        "When the latest duplicate was detected; 0 if none was.",
+    ),
+    Metric(
+        "sink_extra_copies_total",
+        C,
+        "copies",
+        ("pipeline", "stage"),
+        "Copies beyond the first of their business fact that reached the sink. Less its duplicate effects of "
+        "origin produce and mirror, it is what the sink's own deduplication absorbed.",
+        layers=frozenset({Layer.CONSUME}),
+    ),
+    Metric(
+        "missing_total",
+        C,
+        "records",
+        ("pipeline", "layer", "stage"),
+        "Records judged lost: upstream has them, downstream went past them.",
+        layers=frozenset({Layer.MIRROR}),
+    ),
+    Metric(
+        "recovered_total",
+        C,
+        "records",
+        ("pipeline", "layer", "stage"),
+        "Records judged lost that arrived afterwards.",
+        layers=frozenset({Layer.MIRROR}),
+    ),
+    Metric(
+        "unverified_total",
+        C,
+        "suspects",
+        ("pipeline", "layer", "stage", "reason"),
+        "Suspects closed without a verdict: neither duplicates nor proven innocent.",
+    ),
+    Metric(
+        "suspects",
+        G,
+        "suspects",
+        ("pipeline", "layer", "stage"),
+        "Business facts whose verdict waits until upstream has been read far enough.",
+        layers=DOWNSTREAM,
+    ),
+    Metric(
+        "oldest_suspect_timestamp_seconds",
+        G,
+        "seconds",
+        ("pipeline", "layer", "stage"),
+        "Since when the oldest open suspect waits; 0 if none does.",
+        layers=DOWNSTREAM,
+    ),
+    Metric(
+        "coverage_start_timestamp_seconds",
+        G,
+        "seconds",
+        ("pipeline", "stage"),
+        "From when on the log was read without a hole; 0 if from its very beginning. Absent until known.",
+        layers=LOGS,
+        start=None,
+    ),
+    Metric(
+        "coverage_holes_total",
+        C,
+        "holes",
+        ("pipeline", "stage", "reason"),
+        "Spans of a log that could not be read.",
+        layers=LOGS,
+    ),
+    Metric(
+        "tail_up",
+        G,
+        "",
+        ("pipeline", "stage", "cluster", "topic"),
+        "1 while the physical topic is being read, else 0.",
+        beyond="min",
+    ),
+    Metric(
+        "tail_lag_records",
+        G,
+        "records",
+        ("pipeline", "stage", "cluster", "topic"),
+        "Offsets between what was read of the physical topic and its end.",
+    ),
+    Metric(
+        "tail_last_record_timestamp_seconds",
+        G,
+        "seconds",
+        ("pipeline", "stage", "cluster", "topic"),
+        "Largest timestamp of a record read from the physical topic; 0 if none was.",
+        beyond="max",
+    ),
+    Metric(
+        "tail_errors_total",
+        C,
+        "errors",
+        ("pipeline", "stage", "cluster", "reason"),
+        "Errors that the Kafka client reported while reading.",
+    ),
+    Metric(
+        "audit_lines_total",
+        C,
+        "lines",
+        ("pipeline", "stage"),
+        "Lines read from the sink's audit log, invalid ones included.",
+        layers=frozenset({Layer.CONSUME}),
+    ),
+    Metric(
+        "audit_invalid_lines_total",
+        C,
+        "lines",
+        ("pipeline", "stage", "reason"),
+        "Audit lines that could not be used.",
+        layers=frozenset({Layer.CONSUME}),
+    ),
+    Metric(
+        "duplicate_gap_seconds",
+        H,
+        "seconds",
+        ("pipeline", "layer", "stage"),
+        "Time between a duplicate and what it repeats, by their own timestamps.",
+        buckets=GAP_BUCKETS,
+    ),
+    Metric(
+        "detection_delay_seconds",
+        H,
+        "seconds",
+        ("pipeline", "layer", "stage"),
+        "Time from a duplicate's own timestamp to its verdict.",
+        buckets=DELAY_BUCKETS,
+    ),
+    Metric(
+        "index_keys",
+        G,
+        "keys",
+        ("pipeline",),
+        "Business facts held in memory.",
+    ),
+    Metric(
+        "index_limit_keys",
+        G,
+        "keys",
+        ("pipeline",),
+        "Business facts that fit in memory before the oldest are evicted.",
+    ),
+    Metric(
+        "index_evictions_total",
+        C,
+        "keys",
+        ("pipeline",),
+        "Business facts evicted early for lack of memory. Each eviction moves the coverage start.",
+    ),
+    Metric(
+        "ledger_unbalanced_cases",
+        G,
+        "cases",
+        ("pipeline",),
+        "Business facts whose counts contradict each other. Not 0 means a defect of dupscope.",
+    ),
+    Metric(
+        "findings_dropped_total",
+        C,
+        "findings",
+        ("pipeline", "output"),
+        "Findings left out of an output over its rate. They count in duplicates_total all the same.",
+    ),
+    Metric(
+        "pipeline_info",
+        G,
+        "",
+        ("pipeline", "shard", "shards", "team"),
+        "Always 1. Who owns the pipeline; two instances that export the same shard are a mistake.",
+        start=1.0,
+    ),
+    Metric(
+        "stage_info",
+        G,
+        "",
+        ("pipeline", "stage", "layer", "reads"),
+        "Always 1. A stage's layer and the stages that it reads from, joined by commas.",
+        start=1.0,
+    ),
+    Metric(
+        "commit_duration_seconds",
+        H,
+        "seconds",
+        (),
+        "How long it took to commit a cycle.",
+        buckets=COMMIT_BUCKETS,
+    ),
+    Metric(
+        "build_info",
+        G,
+        "",
+        ("version", "python_version"),
+        "Always 1. What is running.",
+        start=1.0,
+    ),
+)
+
+BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CATALOGUE}

@@ -1,0 +1,94 @@
+"""The metrics of one process: the loop's totals, and what the outside sees of them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prometheus_client.registry import CollectorRegistry
+
+from dupscope.model.finding import Finding
+from dupscope.telemetry.exposition import SnapshotCollector, expose
+from dupscope.telemetry.shape import Labels, PipelineShape
+from dupscope.telemetry.totals import TOPIC_BUDGET, Snapshot, Totals
+
+FINDINGS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Where a run stands at the end of a cycle.
+
+    `reason` says why it is not ready yet, in words for a person. Times are in seconds since 1970. `findings`
+    are the latest ones, newest first, at most `FINDINGS_SHOWN`.
+    """
+
+    ready: bool
+    reason: str
+    started_at: float
+    now: float
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one cycle made visible. Immutable, hence safe in any thread."""
+
+    snapshot: Snapshot
+    state: RunState
+
+
+class Metrics:
+    """Totals of the loop's thread, shown to others only as a whole and only by `publish`.
+
+    The loop calls `add`, `set`, `observe` and, once a cycle after its commit, `publish`; none of them blocks.
+    Any thread may read `published` and call `render`.
+    """
+
+    def __init__(
+        self, shapes: Iterable[PipelineShape], version: str, topic_budget: int = TOPIC_BUDGET
+    ) -> None:
+        self.shapes = tuple(shapes)
+        self.version = version
+        self._totals = Totals(topic_budget)
+        for shape in self.shapes:
+            self._totals.declare(shape)
+        self._totals.set("build_info", (version, platform.python_version()), 1)
+        self._published = Published(self._totals.freeze(), RunState(False, "starting", 0.0, 0.0))
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(SnapshotCollector(lambda: self._published.snapshot))
+
+    @property
+    def published(self) -> Published:
+        """What the last `publish` made visible."""
+        return self._published
+
+    def declare(self, shape: PipelineShape) -> None:
+        """Create the series of a pipeline that has grown: topics or tails found while running."""
+        self.shapes = tuple(shape if known.name == shape.name else known for known in self.shapes)
+        self._totals.declare(shape)
+
+    def add(self, name: str, labels: Labels, amount: float = 1) -> None:
+        """Raise a counter."""
+        self._totals.add(name, labels, amount)
+
+    def set(self, name: str, labels: Labels, value: float) -> None:
+        """Give a gauge its present value."""
+        self._totals.set(name, labels, value)
+
+    def observe(self, name: str, labels: Labels, value: float) -> None:
+        """Add one observation to a histogram."""
+        self._totals.observe(name, labels, value)
+
+    def observe_many(self, name: str, labels: Labels, values: Iterable[float]) -> None:
+        """Add observations to a histogram."""
+        self._totals.observe_many(name, labels, values)
+
+    def publish(self, state: RunState) -> None:
+        """Make everything since the last call visible at once."""
+        self._published = Published(self._totals.freeze(), state)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition of what is published, and its content type, for an Accept header."""
+        return expose(self.registry, accept)

@@ -68,14 +68,23 @@ def mirror_properties(source: Broker, destination: Broker, settings: MirrorSetti
         f"{back}.enabled": "false",
         f"{back}.emit.heartbeats.enabled": "false",
         "tasks.max": 1,
-        "offset.flush.interval.ms": int(settings.flush_seconds * 1000),
         "refresh.topics.interval.seconds": 2,
         "refresh.groups.interval.seconds": 2,
         "offset.storage.partitions": 1,
         "status.storage.partitions": 1,
+        "plugin.discovery": "service_load",
+        **{f"{destination.name}.{name}": value for name, value in worker_properties(settings).items()},
+        **dict.fromkeys(REPLICATED_ONCE, 1),
+        **dict(settings.extra),
+    }
+
+
+def worker_properties(settings: MirrorSettings) -> dict[str, object]:
+    """What MirrorMaker takes for its Connect worker only under the name of the destination."""
+    return {
+        "offset.flush.interval.ms": int(settings.flush_seconds * 1000),
+        "plugin.discovery": "service_load",
         "scheduled.rebalance.max.delay.ms": 0,
         "session.timeout.ms": 3000,
         "heartbeat.interval.ms": 500,
-        **dict.fromkeys(REPLICATED_ONCE, 1),
-        **dict(settings.extra),
     }

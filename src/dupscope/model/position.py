@@ -64,6 +64,7 @@ class PartitionTable:
 
     partitions: list[Partition] = field(default_factory=list)
     _slots: dict[Partition, int] = field(default_factory=dict, repr=False)
+    _by_log: dict[int, list[int]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.partitions)
@@ -82,19 +83,20 @@ class PartitionTable:
                 )
             self._slots[partition] = slot
             self.partitions.append(partition)
+            self._by_log.setdefault(partition.log, []).append(slot)
         return slot
 
     def find(self, log: int, topic: str, number: int) -> int | None:
         """The newest slot of a partition by its topic's name, or None. For audit lines, which know no ids."""
-        for slot in range(len(self.partitions) - 1, -1, -1):
+        for slot in reversed(self._by_log.get(log, [])):
             partition = self.partitions[slot]
-            if (partition.log, partition.topic, partition.number) == (log, topic, number):
+            if (partition.topic, partition.number) == (topic, number):
                 return slot
         return None
 
     def slots_of(self, log: int) -> list[int]:
         """All slots of one log."""
-        return [slot for slot, partition in enumerate(self.partitions) if partition.log == log]
+        return self._by_log.get(log, [])
 
     def position(self, packed: int) -> Position:
         """A packed position in full."""

@@ -1,0 +1,84 @@
+"""A key that left the norm: all its copies and effects, and what was already concluded from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dupscope.model.finding import Origin, Reason
+
+COPY_BYTES = 240
+"""Roughly what a copy or an effect costs in a case, with its share of lists and sets."""
+CASE_BYTES = 900
+
+
+@dataclass(slots=True, eq=False)
+class Copy:
+    """One record. What was concluded stays: `excess` and `unverified` take it out of later pairing.
+
+    counted   extra copies counted for a sink, kept at the original of the case
+    missing   bit set of the mirrors in which this copy was judged missing
+    recovered bit set of the mirrors that delivered it after that
+    """
+
+    log: int
+    position: int
+    timestamp: int
+    content: int
+    excess: bool = False
+    reported: bool = False
+    unverified: Reason | None = None
+    missing: int = 0
+    recovered: int = 0
+    counted: dict[int, int] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Effect:
+    """One side effect. `position` 0 and `effect_id` 0 mean: the line has none.
+
+    `cycle` is the one in which the line was read. `origin` is set once it counts as an extra effect.
+    """
+
+    sink: int
+    position: int
+    at: int
+    effect_id: int
+    cycle: int
+    origin: Origin | None = None
+    duplicate: bool = False
+    unverified: Reason | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """All copies and effects of one fingerprint. Windows are cut when it is judged.
+
+    `hot` is set once it holds as many copies or effects as allowed: from then on nothing downstream is
+    judged. `slot` is that of its row, -1 once the case is closed. `suspects` are the stages (logs by
+    index, sinks by -1 - index) that wait for a barrier.
+    """
+
+    fp_hi: int
+    fp_lo: int
+    copies: list[Copy] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    slot: int = -1
+    reported: set[str] = field(default_factory=set)
+    hot: bool = False
+    suspects: frozenset[int] = frozenset()
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly the memory that the case takes."""
+        return CASE_BYTES + COPY_BYTES * (len(self.copies) + len(self.effects))
+
+    @property
+    def last_timestamp(self) -> int:
+        """The latest timestamp of a copy, or of an effect while there is no copy."""
+        stamps = [copy.timestamp for copy in self.copies] or [effect.at for effect in self.effects]
+        return max(stamps, default=0)
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint in hex."""
+        return f"{self.fp_hi:016x}{self.fp_lo:016x}"

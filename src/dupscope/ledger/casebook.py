@@ -1,0 +1,124 @@
+"""The keys that left the norm, and the way out of it and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from dupscope.ledger.case import Case, Copy, Effect
+from dupscope.ledger.judge import Verdict
+from dupscope.ledger.rows import CASE, NO_POSITION, Rows
+from dupscope.model.topology import SOURCE, Topology
+
+
+class Casebook:
+    """Cases by the slot of their row. The row keeps the place of the key in the index."""
+
+    def __init__(self, topology: Topology, rows: Rows) -> None:
+        self._topology = topology
+        self._rows = rows
+        self.cases: dict[int, Case] = {}
+        self.nbytes = 0
+        self.suspects: Counter[int] = Counter()
+
+    def open(self, slot: int, fp: tuple[int, int], cycle: int) -> Case:
+        """The case of a row; the row's copies and effects move into a new one if it was in the norm."""
+        case = self.cases.get(slot)
+        if case is None:
+            case = Case(*fp, slot=slot)
+            case.copies = self._copies(slot)
+            case.effects = self._effects(slot, cycle)
+            self._rows.state[slot] = CASE
+            self.cases[slot] = case
+            self.nbytes += case.nbytes
+        return case
+
+    def add(self, case: Case, item: Copy | Effect) -> None:
+        """Put one more copy or effect into a case."""
+        before = case.nbytes
+        if isinstance(item, Copy):
+            case.copies.append(item)
+        else:
+            case.effects.append(item)
+        self.nbytes += case.nbytes - before
+
+    def judged(self, case: Case, before: frozenset[int]) -> None:
+        """Keep the number of suspects by stage true after a judgement."""
+        self.suspects.subtract(before - case.suspects)
+        self.suspects.update(case.suspects - before)
+
+    def close(self, slot: int) -> Case:
+        """Forget a case; its row is left to whoever frees it."""
+        case = self.cases.pop(slot)
+        case.slot = -1
+        self.nbytes -= case.nbytes
+        self.suspects.subtract(case.suspects)
+        return case
+
+    def move(self, slot: int, to: int) -> None:
+        """Follow a row to another slot."""
+        self.cases[to] = self.cases.pop(slot)
+        self.cases[to].slot = to
+
+    def settle(self, case: Case, verdict: Verdict) -> bool:
+        """Return a case to its row if nothing sets it apart any more; true if done."""
+        slot = case.slot
+        if case.suspects or case.hot or not _is_plain(case, verdict):
+            return False
+        self._write_back(slot, case, verdict)
+        self.close(slot)
+        return True
+
+    def _copies(self, slot: int) -> list[Copy]:
+        rows = self._rows
+        timestamp, content = rows.timestamp_of(slot), int(rows.content[slot])
+        return [
+            Copy(log, int(rows.position[log][slot]), timestamp, content)
+            for log in range(len(self._topology.logs))
+            if rows.position[log][slot]
+        ]
+
+    def _effects(self, slot: int, cycle: int) -> list[Effect]:
+        rows, found = self._rows, []
+        timestamp = rows.timestamp_of(slot)
+        for sink in range(len(self._topology.sinks)):
+            read = int(rows.read[sink][slot])
+            if read:
+                position = 0 if read == NO_POSITION else int(rows.position[read - 1][slot])
+                at = timestamp + int(rows.at[sink][slot])
+                found.append(Effect(sink, position, at, int(rows.effect_id[sink][slot]), cycle))
+        return found
+
+    def _write_back(self, slot: int, case: Case, verdict: Verdict) -> None:
+        rows, where = self._rows, np.array([slot])
+        source = verdict.windows[0].window.sources[0]
+        rows.state[slot] = 0
+        rows.content[slot] = source.content
+        rows.set_timestamp(where, np.array([source.timestamp]))
+        for log in range(len(self._topology.logs)):
+            rows.position[log][slot] = 0
+        for copy in case.copies:
+            rows.position[copy.log][slot] = copy.position
+        for sink in range(len(self._topology.sinks)):
+            rows.read[sink][slot] = 0
+        for effect in case.effects:
+            read = next((1 + c.log for c in case.copies if c.position == effect.position), NO_POSITION)
+            rows.read[effect.sink][slot] = read
+            rows.effect_id[effect.sink][slot] = effect.effect_id
+            rows.at[effect.sink][slot] = min(max(effect.at - source.timestamp, 0), 0xFFFFFFFF)
+
+
+def _is_plain(case: Case, verdict: Verdict) -> bool:
+    """One source copy, at most one faithful copy in each mirror, at most one effect a sink, no trace."""
+    if len(verdict.windows) != 1 or verdict.lost_copies or verdict.lost_effects:
+        return False
+    part = verdict.windows[0]
+    logs = [copy.log for copy in case.copies]
+    sinks = [effect.sink for effect in case.effects]
+    if logs.count(SOURCE) != 1 or len(set(logs)) < len(logs) or len(set(sinks)) < len(sinks):
+        return False
+    if any(mirror.by_count or mirror.excess or mirror.orphans for mirror in part.mirrors.values()):
+        return False
+    touched = any(copy.unverified or copy.missing or copy.counted for copy in case.copies)
+    return not touched and not any(effect.unverified for effect in case.effects)

@@ -1,0 +1,136 @@
+"""The consume layer of one case: which effects repeat, and where extra effects come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dupscope.ledger.case import Case, Copy, Effect
+from dupscope.ledger.lineage import Lineage
+from dupscope.ledger.view import View
+from dupscope.ledger.windows import Window
+from dupscope.model.finding import Origin, Reason
+
+RANK = {None: 0, Origin.PRODUCE: 1, Origin.MIRROR: 2}
+
+
+@dataclass(slots=True)
+class Repeat:
+    """A consume duplicate: an effect beyond the first of its lineage. `ordinal` counts from 2."""
+
+    effect: Effect
+    lineage: Lineage
+    first_effect: Effect
+    ordinal: int
+
+
+@dataclass(slots=True)
+class SinkJudgement:
+    """One sink in one case.
+
+    readable   lineages with a copy in a log that the sink reads, lowest first
+    effects    the judged effects C that belong to a lineage
+    natural    the origin of each extra effect by the present verdict
+    absorbed   readable lineages without an effect
+    floating   some effect had no position: the weaker mode
+    uncovered  extra effects of that mode too near to the coverage start
+    """
+
+    readable: list[Lineage]
+    effects: list[Effect] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
+    natural: dict[Effect, Origin] = field(default_factory=dict)
+    lost: list[tuple[Effect, Reason]] = field(default_factory=list)
+    floating: bool = False
+    absorbed: int = 0
+    waiting: int = 0
+
+    @property
+    def origins(self) -> Counter[Origin]:
+        """Extra effects by origin."""
+        return Counter(self.natural.values())
+
+
+def judged_effects(case: Case, sink: int, view: View) -> tuple[list[Effect], int]:
+    """The distinct effects of a sink that may be judged, and how many still wait."""
+    seen: set[int] = set()
+    ready: list[Effect] = []
+    waiting = 0
+    for effect in case.effects:
+        if effect.sink != sink or effect.unverified or (effect.effect_id and effect.effect_id in seen):
+            continue
+        seen.add(effect.effect_id)
+        if effect.cycle <= view.effects_through[sink]:
+            ready.append(effect)
+        else:
+            waiting += 1
+    return ready, waiting
+
+
+def settle(
+    effects: list[Effect], sink: int, window: Window, lineages: list[Lineage], view: View
+) -> SinkJudgement:
+    """Judge one sink in one case. `effects` are the ready ones that belong to the case."""
+    reads = view.topology.sinks[sink].reads
+    readable = [lineage for lineage in lineages if any(log in lineage.copies for log in reads)]
+    readable.sort(key=lambda lineage: _height(lineage, view))
+    result = SinkJudgement(readable, effects=effects, floating=any(not e.position for e in effects))
+    acted = _by_guess(result) if result.floating else _by_position(result, reads)
+    result.absorbed = len(readable) - len(acted)
+    with_effect = [lineage for lineage in readable if lineage in acted and lineage.trusted]
+    for lineage in with_effect[1:]:
+        result.natural[acted[lineage][0]] = lineage.maker or Origin.PRODUCE
+    if result.floating and not _floating_covered(window, sink, view):
+        _withdraw(result)
+    return result
+
+
+def _height(lineage: Lineage, view: View) -> tuple[object, ...]:
+    """Lowest first: by maker, then by the place of the copy that the maker made."""
+    made = next(iter(lineage.copies.values()))
+    return RANK[lineage.maker], *view.order(made)
+
+
+def _by_position(result: SinkJudgement, reads: tuple[int, ...]) -> dict[Lineage, list[Effect]]:
+    at: dict[int, Lineage] = {
+        lineage.copies[log].position: lineage
+        for lineage in result.readable
+        for log in reads
+        if log in lineage.copies
+    }
+    acted: dict[Lineage, list[Effect]] = {}
+    for effect in result.effects:
+        acted.setdefault(at[effect.position], []).append(effect)
+    for lineage, effects in acted.items():
+        for ordinal, effect in enumerate(effects[1:], start=2):
+            result.repeats.append(Repeat(effect, lineage, effects[0], ordinal))
+            result.natural[effect] = Origin.CONSUME
+    return acted
+
+
+def _by_guess(result: SinkJudgement) -> dict[Lineage, list[Effect]]:
+    """Without positions: as many lineages as there are effects were acted on, the rest repeats."""
+    count = len(result.readable)
+    acted = {lineage: [effect] for lineage, effect in zip(result.readable, result.effects, strict=False)}
+    if result.readable:
+        for ordinal, effect in enumerate(result.effects[count:], start=2):
+            lineage = result.readable[0]
+            result.repeats.append(Repeat(effect, lineage, result.effects[0], ordinal))
+            result.natural[effect] = Origin.CONSUME
+    return acted
+
+
+def _floating_covered(window: Window, sink: int, view: View) -> bool:
+    starts = [view.covered_since[log] for log in view.topology.seen_by(sink)]
+    known = [start for start in starts if start is not None]
+    begins: Copy = window.sources[0]
+    return not known or begins.timestamp > max(known) + view.settings.window_ms
+
+
+def _withdraw(result: SinkJudgement) -> None:
+    """Too near to the coverage start: what would be a repeat is unverified."""
+    for repeat in result.repeats:
+        result.natural.pop(repeat.effect, None)
+        result.effects.remove(repeat.effect)
+        result.lost.append((repeat.effect, Reason.BEFORE_COVERAGE))
+    result.repeats.clear()

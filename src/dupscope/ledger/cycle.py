@@ -1,0 +1,49 @@
+"""What one cycle of reading hands to the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dupscope.model.batch import I64, Bools, EffectBatch, RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far everything was read. Arrays are indexed by partition slot; missing slots count as 0.
+
+    positions      next offset to read, beyond control records and aborted ones
+    at_end         the tail stands at the end that a read-committed reader can see
+    tailed         slots of the partitions that are being read
+    begun          offset at which reading began
+    covered_since  per log, in ms; None: from the beginning
+    committed      per sink: offsets that its group has committed
+    truncated      mirrors' logs that are compacted or lost records: nothing is judged missing there
+    """
+
+    positions: I64
+    at_end: Bools
+    tailed: list[int]
+    begun: I64
+    covered_since: tuple[int | None, ...]
+    committed: tuple[I64, ...]
+    truncated: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One cycle: what was read, in any order, and when. `number` counts from 1 and only rises."""
+
+    number: int
+    now_ms: int
+    progress: Progress
+    records: list[RecordBatch] = field(default_factory=list)
+    effects: list[EffectBatch] = field(default_factory=list)
+
+
+def padded(column: I64, size: int) -> I64:
+    """The column lengthened with zeros to at least `size`."""
+    if len(column) >= size:
+        return column
+    return np.concatenate([column, np.zeros(size - len(column), column.dtype)])

@@ -1,0 +1,156 @@
+"""Everything that the ledger of one pipeline holds, and the few questions that all its parts ask."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dupscope.ledger.balance import line, noteworthy
+from dupscope.ledger.barrier import Barriers
+from dupscope.ledger.case import Case
+from dupscope.ledger.casebook import Casebook
+from dupscope.ledger.cycle import Cycle, padded
+from dupscope.ledger.edge import Edge
+from dupscope.ledger.frontier import CHUNK, Frontier
+from dupscope.ledger.judge import judge
+from dupscope.ledger.orphans import Orphans
+from dupscope.ledger.retention import Retention
+from dupscope.ledger.rows import Rows, bytes_per_key
+from dupscope.ledger.settings import LedgerSettings
+from dupscope.ledger.view import View
+from dupscope.ledger.windows import cut
+from dupscope.model.batch import I64, Bools
+from dupscope.model.finding import Reason
+from dupscope.model.position import PartitionTable, offset_of, slot_of
+from dupscope.model.topology import Topology
+
+ROWS_SHARE = 0.75
+"""Share of the memory limit that is for rows; the rest is for cases."""
+
+SMALLEST_CAPACITY = 1024
+
+
+class Holdings:
+    """Rows, cases, suspects, barriers, frontier and edge of one pipeline."""
+
+    def __init__(self, topology: Topology, settings: LedgerSettings, partitions: PartitionTable) -> None:
+        self.topology = topology
+        self.settings = settings
+        self.partitions = partitions
+        capacity = int(settings.memory_bytes * ROWS_SHARE / bytes_per_key(topology))
+        self.rows = Rows(topology, max(SMALLEST_CAPACITY, capacity))
+        self.book = Casebook(topology, self.rows)
+        self.edge = Edge(settings)
+        self.barriers = Barriers(topology, partitions)
+        self.orphans = Orphans(topology, self.rows)
+        self.frontier = Frontier(topology, self.rows)
+        self.closed: list[dict[str, object]] = []
+        self.retention = Retention(
+            self.rows,
+            self.book,
+            self.edge,
+            int(settings.memory_bytes * (1 - ROWS_SHARE)),
+            self._on_free,
+            self.close,
+        )
+        self.last_view: View | None = None
+        self._begun = np.zeros(0, np.int64)
+
+    # what may be judged
+
+    def view(self, cycle: Cycle, gone_past: tuple[I64, ...]) -> View:
+        """The state of reading in this cycle."""
+        size, progress = len(self.partitions), cycle.progress
+        self._begun = padded(progress.begun, size)
+        self.last_view = View(
+            self.topology,
+            self.settings,
+            self.partitions,
+            self.covered_since(cycle),
+            tuple(padded(column, size) for column in self.barriers.judged_until),
+            tuple(self.barriers.through[-1 - sink] for sink in range(len(self.topology.sinks))),
+            tuple(padded(column, size) for column in self.barriers.frontier),
+            tuple(padded(column, size) for column in gone_past),
+            progress.truncated,
+            self.why_no_copy,
+        )
+        return self.last_view
+
+    def covered_since(self, cycle: Cycle) -> tuple[int | None, ...]:
+        """Coverage start by log, in ms; eviction moves all of them."""
+        evicted = self.retention.evicted_until
+        if evicted is None:
+            return cycle.progress.covered_since
+        return tuple(
+            evicted if start is None else max(start, evicted) for start in cycle.progress.covered_since
+        )
+
+    def covered_from(self, log: int, cycle: Cycle) -> int | None:
+        """From when on a log is covered with its margin; None: from the beginning."""
+        start = self.covered_since(cycle)[log]
+        return None if start is None else start + self.settings.margin_ms
+
+    def why_no_copy(self, position: int) -> Reason:
+        """Why no copy of an effect's key lies at its position."""
+        slot = slot_of(position)
+        if slot < len(self._begun) and offset_of(position) < int(self._begun[slot]):
+            return Reason.BEFORE_COVERAGE
+        return Reason.POSITION_MISMATCH if self._holds(position) else Reason.NO_COPY
+
+    def _holds(self, position: int) -> bool:
+        """Whether a record of another key lies at a position. Scans."""
+        column = self.rows.position[self.partitions[slot_of(position)].log]
+        wanted = np.uint64(position)
+        for start in range(self.rows.first, self.rows.next, CHUNK):
+            stop = min(start + CHUNK, self.rows.next)
+            slots = np.arange(start, stop, dtype=np.int64) % self.rows.capacity
+            if np.any(column[slots] == wanted):
+                return True
+        return any(c.position == position for case in self.book.cases.values() for c in case.copies)
+
+    # what is held
+
+    def find(self, fp: tuple[int, int]) -> int:
+        """The row slot of a key, -1 if there is none; what lies below the edge is forgotten first."""
+        slot = self.rows.find_one(*fp)
+        if slot < 0:
+            return slot
+        case = self.book.cases.get(slot)
+        if case is None:
+            return -1 if self.rows.timestamp_of(slot) < self.edge.edge else slot
+        if case.last_timestamp >= self.edge.edge:
+            return slot
+        self.close(slot)
+        where = np.array([slot])
+        self.rows.state[slot] = 0
+        self.rows.set_timestamp(where, np.zeros(1, np.int64))
+        return -1
+
+    def prune(self, case: Case, view: View) -> bool:
+        """Drop the windows of a key that lie below the edge; true if there were any."""
+        old = [
+            copy
+            for window in cut(case, view).windows
+            if all(c.timestamp < self.edge.edge for copies in window.copies for c in copies)
+            for copies in window.copies
+            for copy in copies
+        ]
+        gone = set(old)
+        positions = {copy.position for copy in old}
+        before = case.nbytes
+        case.copies = [copy for copy in case.copies if copy not in gone]
+        case.effects = [effect for effect in case.effects if effect.position not in positions]
+        self.book.nbytes += case.nbytes - before
+        return bool(old)
+
+    def close(self, slot: int) -> None:
+        """Forget a case, keeping its lines for the ledger file."""
+        case = self.book.close(slot)
+        if self.last_view is not None:
+            self.closed += self.lines(case, self.last_view)
+
+    def lines(self, case: Case, view: View) -> list[dict[str, object]]:
+        """The lines of a key for the ledger file."""
+        return [line(case, part, view) for part in judge(case, view).windows if noteworthy(part)]
+
+    def _on_free(self, freed: Bools) -> None:
+        self.orphans.forget(freed)

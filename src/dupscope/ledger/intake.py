@@ -1,0 +1,176 @@
+"""Taking in what a cycle read: most of it goes into rows, the rest into cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dupscope.ledger.case import Case, Copy, Effect
+from dupscope.ledger.conclude import Concluder
+from dupscope.ledger.cycle import Cycle, padded
+from dupscope.ledger.effects import ENTERED, EffectScreen, Waiting, joined, nothing_waiting, taken
+from dupscope.ledger.frontier import split
+from dupscope.ledger.holdings import Holdings
+from dupscope.ledger.screen import Screen
+from dupscope.model.batch import EffectBatch, RecordBatch
+from dupscope.model.finding import Layer, Reason
+from dupscope.model.topology import SOURCE
+
+
+class Intake:
+    """Takes batches in, upstream before downstream.
+
+    `touched` are the cases that changed in this cycle; `suspicious` tells that something of this cycle
+    waits for a barrier; `waiting` are effects, by sink, whose record was not read yet; `acted_to` is by
+    sink and partition slot one more than the largest offset that it acted on.
+    """
+
+    def __init__(self, holdings: Holdings) -> None:
+        self._held = holdings
+        self._screen = Screen(holdings.topology, holdings.rows)
+        self._effects = EffectScreen(holdings.topology, holdings.rows)
+        sinks = range(len(holdings.topology.sinks))
+        self.waiting = [nothing_waiting(sink) for sink in sinks]
+        self.acted_to = [np.zeros(0, np.int64) for _ in sinks]
+        self.touched: set[Case] = set()
+        self.suspicious = False
+
+    def observe(self, cycle: Cycle, concluder: Concluder) -> None:
+        """Take in one cycle."""
+        self.touched = set()
+        for log in range(len(self._held.topology.logs)):
+            for batch in cycle.records:
+                if batch.log == log and len(batch):
+                    for piece in self._pieces(batch):
+                        self._records(piece, cycle, concluder)
+        new = {batch.sink: batch for batch in cycle.effects}
+        for sink in range(len(self._held.topology.sinks)):
+            self._observe_effects(sink, new.get(sink), cycle, concluder)
+
+    def _pieces(self, batch: RecordBatch) -> Iterator[RecordBatch]:
+        """The batch in parts that surely fit into the ring."""
+        step = max(1, self._held.rows.capacity // 4)
+        for at in range(0, len(batch), step):
+            part = slice(at, at + step)
+            yield RecordBatch(
+                batch.log,
+                batch.position[part],
+                batch.timestamp[part],
+                batch.fp_hi[part],
+                batch.fp_lo[part],
+                batch.content[part],
+            )
+
+    def _records(self, batch: RecordBatch, cycle: Cycle, concluder: Concluder) -> None:
+        held = self._held
+        held.retention.make_room(len(batch), cycle.now_ms)
+        held.edge.observe(batch, len(held.partitions), cycle.now_ms)
+        screened = self._screen.observe(batch, held.edge)
+        if screened.expired:
+            layer = Layer.PRODUCE if batch.log == SOURCE else Layer.MIRROR
+            stage = held.topology.logs[batch.log].name
+            concluder.outcome.unverified[layer, stage, Reason.EXPIRED] += screened.expired
+        if len(screened.orphans):
+            held.orphans.add(cycle.number, cycle.now_ms, batch.log, screened.orphans)
+            self.suspicious = True
+        for mirror, (above, stamps) in screened.upstream.items():
+            held.frontier.advance(mirror, above, stamps, held.covered_from(mirror, cycle))
+        for index in screened.look.tolist():
+            self._look(batch, index, cycle, concluder)
+
+    def _look(self, batch: RecordBatch, index: int, cycle: Cycle, concluder: Concluder) -> None:
+        """Take in one record whose key left the norm."""
+        held = self._held
+        fp = int(batch.fp_hi[index]), int(batch.fp_lo[index])
+        copy = Copy(
+            batch.log,
+            int(batch.position[index]),
+            int(batch.timestamp[index]),
+            int(batch.content[index]),
+        )
+        slot = held.find(fp)
+        begins = slot < 0 or (copy.log == SOURCE and not self._joins(slot, fp, cycle, copy))
+        if begins and copy.timestamp < held.edge.floor:
+            concluder.lose_copy(copy, Reason.EXPIRED)
+        elif slot < 0:
+            self._start(batch, index, cycle)
+        else:
+            self._add(held.book.open(slot, fp, cycle.number), copy, cycle, concluder)
+
+    def _start(self, batch: RecordBatch, index: int, cycle: Cycle) -> None:
+        """Start a row for a key whose earlier copies are forgotten."""
+        self._held.retention.make_room(1, cycle.now_ms)
+        slot = self._screen.insert_one(batch, index)
+        if batch.log != SOURCE:
+            self._held.orphans.add(cycle.number, cycle.now_ms, batch.log, np.array([slot]))
+            self.suspicious = True
+
+    def _joins(self, slot: int, fp: tuple[int, int], cycle: Cycle, copy: Copy) -> bool:
+        """Whether a source copy lies within a window of another one of its key."""
+        window = self._held.settings.window_ms
+        case = self._held.book.open(slot, fp, cycle.number)
+        return any(c.log == SOURCE and abs(c.timestamp - copy.timestamp) <= window for c in case.copies)
+
+    def _add(self, case: Case, copy: Copy, cycle: Cycle, concluder: Concluder) -> None:
+        held = self._held
+        if len(case.copies) >= held.settings.case_limit and not held.prune(case, concluder.view):
+            case.hot = True
+            concluder.lose_copy(copy, Reason.HOT_KEY)
+            return
+        held.book.add(case, copy)
+        covered = {mirror: held.covered_from(mirror, cycle) for mirror in held.topology.mirrors}
+        held.frontier.advance_case(case, copy, concluder.view, covered)
+        self._touch(case)
+
+    def _touch(self, case: Case) -> None:
+        self.touched.add(case)
+        self.suspicious = True
+
+    def _observe_effects(
+        self, sink: int, new: EffectBatch | None, cycle: Cycle, concluder: Concluder
+    ) -> None:
+        waiting = self.waiting[sink]
+        if new is not None and len(new):
+            waiting = joined(waiting, new, cycle.number)
+            self._note_acted(sink, new)
+        if not len(waiting):
+            return
+        look, slots = self._effects.observe(waiting)
+        for index in np.flatnonzero(look).tolist():
+            self.look_effect(waiting, index, int(slots[index]), concluder)
+        self.waiting[sink] = taken(waiting, ~look & (slots != ENTERED))
+        self.suspicious |= bool(np.any(self.waiting[sink].cycle == cycle.number))
+
+    def look_effect(self, waiting: Waiting, index: int, slot: int, concluder: Concluder) -> None:
+        """Take in one effect whose key left the norm, or leaves it by this effect."""
+        batch = waiting.batch
+        fp = int(batch.fp_hi[index]), int(batch.fp_lo[index])
+        effect = effect_of(waiting, index)
+        case = self._held.book.open(slot, fp, effect.cycle)
+        if sum(one.sink == effect.sink for one in case.effects) >= self._held.settings.case_limit:
+            case.hot = True
+            concluder.lose_effect(effect, Reason.HOT_KEY)
+        else:
+            self._held.book.add(case, effect)
+            self._touch(case)
+
+    def _note_acted(self, sink: int, new: EffectBatch) -> None:
+        """Remember how far into each partition a sink has acted, for sinks that keep the order."""
+        if self._held.topology.sinks[sink].ordered:
+            slots, offsets = split(new.position[new.position != 0])
+            reached = padded(self.acted_to[sink], len(self._held.partitions)).copy()
+            np.maximum.at(reached, slots, offsets + 1)
+            self.acted_to[sink] = reached
+
+
+def effect_of(waiting: Waiting, index: int) -> Effect:
+    """One effect of a batch as an object."""
+    batch = waiting.batch
+    return Effect(
+        batch.sink,
+        int(batch.position[index]),
+        int(batch.at[index]),
+        int(batch.effect_id[index]),
+        int(waiting.cycle[index]),
+    )

@@ -1,0 +1,270 @@
+"""The ledger of one pipeline: columns in, findings and counts out. Pure: time comes in with the cycle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from dupscope.ledger.balance import unbalanced
+from dupscope.ledger.barrier import Barrier
+from dupscope.ledger.case import Case
+from dupscope.ledger.conclude import Concluder
+from dupscope.ledger.cycle import Cycle, padded
+from dupscope.ledger.effects import taken
+from dupscope.ledger.holdings import Holdings
+from dupscope.ledger.intake import Intake, effect_of
+from dupscope.ledger.judge import Verdict, judge, sink_stage
+from dupscope.ledger.outcome import Outcome
+from dupscope.ledger.settings import LedgerSettings
+from dupscope.model.batch import I64, Bools
+from dupscope.model.finding import Reason
+from dupscope.model.position import PartitionTable, offset_of, slot_of
+from dupscope.model.topology import Topology
+
+FOREVER = 1 << 62
+
+OVERTAKEN_AT_ONCE = 5_000
+"""Rows that one cycle takes up as missing; more wait for the next cycle."""
+
+
+class Ledger:
+    """Holds every key of a pipeline within the window and judges those that left the norm.
+
+    A cycle is `observe`, then `conclude`; in between the caller takes end offsets if `wants_barrier`.
+    """
+
+    def __init__(self, topology: Topology, settings: LedgerSettings, partitions: PartitionTable) -> None:
+        self.held = Holdings(topology, settings, partitions)
+        self.intake = Intake(self.held)
+        self.unbalanced: set[Case] = set()
+        self._due: dict[int, set[Case]] = defaultdict(set)
+        self._since_ms: dict[int, int] = {}
+        self._lacking: set[Case] = set()
+        self._unpassed: set[Case] = set()
+        self._gone_past: tuple[I64, ...] = ()
+
+    def observe(self, cycle: Cycle) -> Outcome:
+        """Take in what a cycle read. The outcome holds what is lost at once, without a judgement."""
+        outcome = Outcome()
+        view = self.held.view(cycle, self._past(cycle))
+        self.intake.observe(cycle, Concluder(view, outcome, cycle.now_ms))
+        self._due[cycle.number] = set(self.intake.touched)
+        self._since_ms[cycle.number] = cycle.now_ms
+        return outcome
+
+    @property
+    def wants_barrier(self) -> bool:
+        """Whether end offsets are needed after this cycle's reads."""
+        return self.intake.suspicious or (self.held.frontier.moved and not self.held.barriers.pending)
+
+    def conclude(self, cycle: Cycle, ends: I64 | None, outcome: Outcome) -> None:
+        """Judge what may be judged, and forget what is too old. `ends` are high watermarks by slot."""
+        held = self.held
+        if ends is not None:
+            ends = padded(ends, len(held.partitions))
+            held.barriers.add(Barrier(cycle.number, cycle.now_ms, ends, held.frontier.snapshot()))
+            self.intake.suspicious = False
+        passed = held.barriers.advance(padded(cycle.progress.positions, len(held.partitions)))
+        past = self._past(cycle)
+        concluder = Concluder(held.view(cycle, past), outcome, cycle.now_ms)
+        self._give_up(cycle, concluder)
+        held.orphans.judge(held.barriers.through, outcome)
+        self._close_waiting(concluder)
+        self._due[cycle.number] |= self.intake.touched
+        for case in self._to_judge(cycle, past, passed=bool(passed)):
+            self._judge(case, concluder)
+        self._drop_due()
+        self._forget(cycle)
+        outcome.closed += held.closed
+        held.closed = []
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits: no suspect, no barrier, nothing overtaken."""
+        held = self.held
+        return not (
+            self.wants_barrier
+            or held.barriers.pending
+            or held.barriers.confirmed_moved
+            or any(self.suspects().values())
+        )
+
+    def suspects(self) -> dict[int, int]:
+        """Open suspects by stage: logs from 0 up, sinks from -1 down."""
+        counts = {stage: self.held.book.suspects[stage] for stage in self.held.barriers.through}
+        for mirror, count in self.held.orphans.count().items():
+            counts[mirror] += count
+        for sink, waiting in enumerate(self.intake.waiting):
+            counts[sink_stage(sink)] += len(waiting)
+        return counts
+
+    def oldest_suspect_ms(self, stage: int) -> int | None:
+        """When the oldest open suspect of a stage was read."""
+        cycles = [n for n, cases in self._due.items() if any(stage in case.suspects for case in cases)]
+        if stage < 0 and len(self.intake.waiting[-1 - stage]):
+            cycles.append(int(self.intake.waiting[-1 - stage].cycle.min()))
+        times = [self._since_ms[n] for n in cycles if n in self._since_ms]
+        orphan = self.held.orphans.oldest_ms(stage) if stage >= 0 else None
+        return min([*times, *([] if orphan is None else [orphan])], default=None)
+
+    def lines(self) -> Iterable[dict[str, object]]:
+        """Every noteworthy case that is held, for the ledger file."""
+        if self.held.last_view is not None:
+            for case in self.held.book.cases.values():
+                yield from self.held.lines(case, self.held.last_view)
+
+    # ------------------------------------------------------------------ judging
+
+    def _past(self, cycle: Cycle) -> tuple[I64, ...]:
+        """Per sink: the offsets that it will not act on for the first time any more."""
+        size = len(self.held.partitions)
+        committed = cycle.progress.committed
+        return tuple(
+            np.maximum(padded(committed[sink], size), padded(self.intake.acted_to[sink], size))
+            for sink in range(len(self.held.topology.sinks))
+        )
+
+    def _to_judge(self, cycle: Cycle, past: tuple[I64, ...], *, passed: bool) -> set[Case]:
+        """The cases for which something changed that a judgement rests on."""
+        cases = set(self._due[cycle.number])
+        if passed:
+            through = max(self.held.barriers.through.values(), default=0)
+            cases.update(case for n, due in self._due.items() if n <= through for case in due)
+        if self.held.barriers.confirmed_moved:
+            cases |= self._lacking | self._overtaken(cycle)
+        if any(not np.array_equal(new, old) for new, old in zip(past, self._gone_past, strict=False)):
+            cases |= self._unpassed
+        self._gone_past = past
+        return {case for case in cases if case.slot >= 0}
+
+    def _overtaken(self, cycle: Cycle) -> set[Case]:
+        """Rows of the norm that a mirror has passed over, as cases."""
+        held, found = self.held, set()
+        for mirror in sorted(held.barriers.confirmed_moved):
+            slots = held.frontier.passed_over(mirror, held.barriers.frontier[mirror], OVERTAKEN_AT_ONCE)
+            covered = held.covered_from(mirror, cycle)
+            if covered is not None:
+                slots = slots[held.rows.timestamp(slots) >= covered]
+            low = held.rows.fingerprints_low(slots).tolist() if len(slots) else []
+            for slot, fp_lo in zip(slots.tolist(), low, strict=True):
+                found.add(held.book.open(slot, (int(held.rows.fp_hi[slot]), fp_lo), cycle.number))
+            if len(slots) < OVERTAKEN_AT_ONCE:
+                held.barriers.confirmed_moved.discard(mirror)
+        return found
+
+    def _judge(self, case: Case, concluder: Concluder) -> None:
+        before = case.suspects
+        verdict = judge(case, concluder.view)
+        concluder.conclude(case, verdict)
+        self.held.book.judged(case, before)
+        _keep(self.unbalanced, case, wanted=unbalanced(case, verdict, concluder.view))
+        lacking = any(m.deficit for part in verdict.windows for m in part.mirrors.values())
+        _keep(self._lacking, case, wanted=lacking)
+        _keep(self._unpassed, case, wanted=_has_extra_lineage(verdict))
+        if self.held.book.settle(case, verdict):
+            for group in (self._lacking, self._unpassed):
+                group.discard(case)
+
+    def _close_waiting(self, concluder: Concluder) -> None:
+        """Judge effects whose record has not turned up although everything above was read."""
+        for sink, waiting in enumerate(self.intake.waiting):
+            ripe = waiting.cycle <= self.held.barriers.through[sink_stage(sink)]
+            self._close_effects(sink, ripe, None, concluder)
+
+    def _close_effects(self, sink: int, ripe: Bools, reason: Reason | None, concluder: Concluder) -> None:
+        waiting = self.intake.waiting[sink]
+        for index in np.flatnonzero(ripe).tolist():
+            batch, effect = waiting.batch, effect_of(waiting, index)
+            slot = self.held.find((int(batch.fp_hi[index]), int(batch.fp_lo[index])))
+            if slot >= 0 and reason is None:
+                self.intake.look_effect(waiting, index, slot, concluder)
+            else:
+                concluder.lose_effect(effect, reason or self._why_lost(effect.position, effect.at))
+        if ripe.any():
+            self.intake.waiting[sink] = taken(waiting, ~ripe)
+
+    def _why_lost(self, position: int, at_ms: int) -> Reason:
+        if at_ms < self.held.edge.edge:
+            return Reason.EXPIRED
+        return self.held.why_no_copy(position) if position else Reason.NOT_IN_SOURCE
+
+    # --------------------------------------------------------- giving up, forgetting
+
+    def _give_up(self, cycle: Cycle, concluder: Concluder) -> None:
+        """Close what waits for a barrier that is older than the window."""
+        barriers = self.held.barriers
+        for barrier in list(barriers.pending):
+            if cycle.now_ms - barrier.taken_ms <= self.held.settings.window_ms:
+                break
+            for stage, through in barriers.through.items():
+                if through < barrier.cycle:
+                    reason = self._obstacle(barrier, stage, cycle)
+                    self._close_stage(stage, barrier, reason, concluder)
+                    barriers.through[stage] = barrier.cycle
+            barriers.drop(barrier)
+
+    def _obstacle(self, barrier: Barrier, stage: int, cycle: Cycle) -> Reason:
+        """Why a barrier cannot be passed: held back at the last stable offset, or not readable."""
+        positions = padded(cycle.progress.positions, len(self.held.partitions))
+        short = self.held.barriers.short_of(barrier, stage, positions)
+        at_end = cycle.progress.at_end
+        held_back = all(slot < len(at_end) and at_end[slot] for slot in short)
+        return Reason.OPEN_TRANSACTION if held_back else Reason.UNREADABLE
+
+    def _close_stage(self, stage: int, barrier: Barrier, reason: Reason, concluder: Concluder) -> None:
+        due = {case for n, cases in self._due.items() if n <= barrier.cycle for case in cases}
+        for case in due:
+            if stage not in case.suspects:
+                continue
+            if stage >= 0:
+                _close_copies(case, stage, barrier, reason, concluder)
+            for effect in case.effects:
+                if stage == sink_stage(effect.sink) and effect.cycle <= barrier.cycle:
+                    concluder.lose_effect(effect, reason)
+            self._judge(case, concluder)
+        if stage >= 0:
+            self.held.orphans.give_up(stage, barrier.cycle, reason, concluder.outcome)
+        else:
+            sink = -1 - stage
+            ripe = self.intake.waiting[sink].cycle <= barrier.cycle
+            self._close_effects(sink, ripe, reason, concluder)
+
+    def _drop_due(self) -> None:
+        """Forget cycles whose barrier has passed for every stage."""
+        done = min(self.held.barriers.through.values(), default=FOREVER)
+        for number in [n for n, cases in self._due.items() if not cases or n <= done]:
+            del self._due[number]
+        waiting = [int(w.cycle.min()) for w in self.intake.waiting if len(w)]
+        oldest = min([*self._due, *waiting], default=FOREVER)
+        for number in [n for n in self._since_ms if n < oldest]:
+            del self._since_ms[number]
+
+    def _forget(self, cycle: Cycle) -> None:
+        held, progress = self.held, cycle.progress
+        at_end = np.zeros(len(held.partitions), np.bool_)
+        at_end[: len(progress.at_end)] = progress.at_end
+        held.edge.advance(progress.tailed, at_end, cycle.now_ms)
+        held.retention.make_room(0, cycle.now_ms)
+        held.retention.expire()
+        for group in (self.unbalanced, self._lacking, self._unpassed):
+            group.difference_update([case for case in group if case.slot < 0])
+
+
+def _close_copies(case: Case, mirror: int, barrier: Barrier, reason: Reason, concluder: Concluder) -> None:
+    for copy in case.copies:
+        below = offset_of(copy.position) < int(barrier.ends[slot_of(copy.position)])
+        if copy.log == mirror and below and not copy.excess and not concluder.view.admitted(copy):
+            concluder.lose_copy(copy, reason)
+
+
+def _keep(group: set[Case], case: Case, *, wanted: bool) -> None:
+    if wanted:
+        group.add(case)
+    else:
+        group.discard(case)
+
+
+def _has_extra_lineage(verdict: Verdict) -> bool:
+    return any(len(sink.readable) > 1 for part in verdict.windows for sink in part.sinks.values())

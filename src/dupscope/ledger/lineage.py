@@ -1,0 +1,100 @@
+"""Lineages: a copy that something made, with its faithful copies further down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dupscope.ledger.case import Copy
+from dupscope.ledger.pairing import Pairing, pair
+from dupscope.ledger.view import View
+from dupscope.ledger.windows import Window
+from dupscope.model.finding import Layer, Origin, Reason
+from dupscope.model.topology import SOURCE
+
+CLOSED = {Reason.OPEN_TRANSACTION, Reason.UNREADABLE, Reason.HOT_KEY}
+"""A copy closed for one of these takes no part in pairing: its upstream copy may never be seen."""
+
+
+@dataclass(slots=True, eq=False)
+class Lineage:
+    """`maker` is None for the original. An untrusted lineage has a copy that could not be verified."""
+
+    maker: Origin | None
+    copies: dict[int, Copy]
+    trusted: bool = True
+
+    def first(self, logs: tuple[int, ...]) -> Copy | None:
+        """The copy in the first of `logs` that holds one."""
+        return next((self.copies[log] for log in logs if log in self.copies), None)
+
+
+@dataclass(slots=True)
+class MirrorJudgement:
+    """One mirror in one case.
+
+    excess    copies without an upstream copy, all of them; `covered` tells whether that is a verdict
+    deficit   upstream copies that no known copy stands for, judged or not
+    by_count  some copy was matched by number only
+    waiting   copies that no barrier has passed yet and that known upstream copies do not explain
+    """
+
+    excess: list[Copy] = field(default_factory=list)
+    covered: bool = True
+    deficit: list[Copy] = field(default_factory=list)
+    by_count: list[Copy] = field(default_factory=list)
+    orphans: list[Copy] = field(default_factory=list)
+    waiting: int = 0
+
+
+def trace(window: Window, view: View) -> tuple[list[Lineage], dict[int, MirrorJudgement]]:
+    """Build the lineages of a case, source first and then each mirror."""
+    lineages = [
+        Lineage(Origin.PRODUCE if index else None, {SOURCE: copy})
+        for index, copy in enumerate(window.sources)
+    ]
+    judgements = {}
+    for mirror in view.topology.mirrors:
+        judgements[mirror] = _extend(lineages, window, mirror, view)
+    return lineages, judgements
+
+
+def _extend(lineages: list[Lineage], window: Window, mirror: int, view: View) -> MirrorJudgement:
+    """Judge one mirror and add its copies to the lineages."""
+    upstream = view.topology.logs[mirror].upstream or SOURCE
+    by_copy = {lineage.copies[upstream]: lineage for lineage in lineages if upstream in lineage.copies}
+    known = window.copies[mirror]
+    free = [copy for copy in known if not copy.excess and copy.unverified not in CLOSED]
+    admitted = [copy for copy in free if view.admitted(copy)]
+    result = MirrorJudgement()
+    if not window.copies[upstream]:
+        result.orphans = admitted
+        result.waiting = len(free) - len(admitted)
+        return result
+    pairing = pair(list(by_copy), admitted, mirror, view)
+    for down, up in pairing.faithful.items():
+        by_copy[up].copies[mirror] = down
+    result.excess = pairing.excess + [copy for copy in known if copy.excess]
+    result.by_count = pairing.by_count
+    result.covered = _covered(window, mirror, pairing, view)
+    everything = pairing if len(admitted) == len(free) else pair(list(by_copy), free, mirror, view)
+    result.deficit = [copy for copy in pairing.deficit if copy in set(everything.deficit)]
+    unexplained = {*everything.excess, *everything.by_count}
+    result.waiting = sum(1 for copy in free if copy in unexplained and not view.admitted(copy))
+    for copy in result.excess:
+        trusted = copy.excess or result.covered
+        lineages.append(Lineage(Origin(Layer.MIRROR.value), {mirror: copy}, trusted))
+    return result
+
+
+def _covered(window: Window, mirror: int, pairing: Pairing, view: View) -> bool:
+    """Whether each copy of the case is late enough for an excess to be a verdict."""
+    start = view.covered_above(mirror)
+    if start is None:
+        return True
+    earliest = start + view.settings.margin_ms
+    upstream = view.topology.logs[mirror].upstream or SOURCE
+    tags = {view.tag(copy, mirror) for copy in window.copies[upstream]}
+    by_count = bool(pairing.by_count) or any(view.tag(copy, mirror) not in tags for copy in pairing.excess)
+    if by_count or not view.topology.logs[mirror].tag.timestamp:
+        earliest += view.settings.window_ms
+    return all(copy.timestamp >= earliest for copies in window.copies for copy in copies)

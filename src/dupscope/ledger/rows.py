@@ -1,0 +1,155 @@
+"""The rows of the index: a ring of columns, one row a key that has at most one copy in each log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dupscope.ledger.directory import Directory
+from dupscope.model.batch import I64, U64, Bools
+from dupscope.model.topology import Topology
+
+CASE = 1
+"""State bit: the key left the norm, a case holds its copies and the row only its place."""
+UNEXPLAINED = 2
+"""State bit: a copy of the row was judged to have no upstream copy."""
+
+NO_POSITION = 255
+"""`read` of a sink: there was an effect, whose line names no position."""
+
+DIRECTORY_BYTES = 12
+KEY_BYTES = 8 + 8 + 4 + 2 + 1
+LOG_BYTES = 8
+SINK_BYTES = 4 + 4 + 1
+
+
+def bytes_per_key(topology: Topology) -> int:
+    """Bytes that one key costs while it is in the norm."""
+    return DIRECTORY_BYTES + KEY_BYTES + LOG_BYTES * len(topology.logs) + SINK_BYTES * len(topology.sinks)
+
+
+class Rows:
+    """Columns addressed by slot = row number modulo capacity; row numbers only grow.
+
+    position[log]   packed position of the one copy in that log, 0 for none
+    content         as in `RecordBatch`; of the source copy once there is one
+    effect_id, at   of the one effect of a sink; `at` is the delay after the row's timestamp in ms, saturating
+    read[sink]      0 no effect, NO_POSITION, or 1 + index of the log that the effect's position lies in
+    Memory is touched only as rows are used, so an unused capacity costs nothing.
+    """
+
+    def __init__(self, topology: Topology, capacity: int) -> None:
+        self.capacity = capacity
+        self.first = 0
+        self.next = 0
+        self.directory = Directory()
+        self.fp_hi = np.zeros(capacity, np.uint64)
+        self.content = np.zeros(capacity, np.uint64)
+        self._time_lo = np.zeros(capacity, np.uint32)
+        self._time_hi = np.zeros(capacity, np.uint16)
+        self.state = np.zeros(capacity, np.uint8)
+        self.position = [np.zeros(capacity, np.uint64) for _ in topology.logs]
+        self.effect_id = [np.zeros(capacity, np.uint32) for _ in topology.sinks]
+        self.at = [np.zeros(capacity, np.uint32) for _ in topology.sinks]
+        self.read = [np.zeros(capacity, np.uint8) for _ in topology.sinks]
+
+    def __len__(self) -> int:
+        return self.next - self.first
+
+    @property
+    def room(self) -> int:
+        """Rows that can be appended before the ring is full."""
+        return self.capacity - len(self)
+
+    def slots(self, count: int) -> I64:
+        """Slots of the `count` oldest rows."""
+        return np.arange(self.first, self.first + count, dtype=np.int64) % self.capacity
+
+    def live(self) -> I64:
+        """Slots of all rows, oldest first."""
+        return self.slots(len(self))
+
+    def timestamp(self, slots: I64) -> I64:
+        """Timestamps in milliseconds."""
+        return self._time_lo[slots].astype(np.int64) | (self._time_hi[slots].astype(np.int64) << 32)
+
+    def timestamp_of(self, slot: int) -> int:
+        """The timestamp of one row in milliseconds."""
+        return int(self._time_lo[slot]) | (int(self._time_hi[slot]) << 32)
+
+    def set_timestamp(self, slots: I64, timestamp: I64) -> None:
+        """Store timestamps; a record without one (-1) counts as 1970."""
+        clean = np.clip(timestamp, 0, (1 << 48) - 1)
+        self._time_lo[slots] = (clean & 0xFFFFFFFF).astype(np.uint32)
+        self._time_hi[slots] = (clean >> 32).astype(np.uint16)
+
+    def _counted(self) -> list[npt.NDArray[Any]]:
+        """The columns that say which copies and effects there are."""
+        return [*self.position, *self.effect_id, *self.at, *self.read]
+
+    def find(self, fp_hi: U64, fp_lo: U64) -> I64:
+        """The slot of each fingerprint, -1 for none. Fastest when sorted by `fp_lo`."""
+        slots = self.directory.find(fp_lo)
+        hit = np.flatnonzero(slots >= 0)
+        if len(hit):
+            found = slots[hit]
+            wrong = (self.fp_hi[found] != fp_hi[hit]) | ~self.is_live(found)
+            for i in hit[wrong]:
+                slots[i] = self.find_one(int(fp_hi[i]), int(fp_lo[i]))
+        return slots
+
+    def find_one(self, fp_hi: int, fp_lo: int) -> int:
+        """The slot of one fingerprint, -1 for none; exact also when two keys share their low half."""
+        for slot in self.directory.candidates(fp_lo):
+            if int(self.fp_hi[slot]) == fp_hi and (slot - self.first) % self.capacity < len(self):
+                return slot
+        return -1
+
+    def is_live(self, slots: I64) -> Bools:
+        """Whether slots hold rows that are not freed."""
+        return np.asarray((slots - self.first) % self.capacity < len(self))
+
+    def append(self, fp_hi: U64, fp_lo: U64, timestamp: I64, content: U64) -> I64:
+        """Add rows without any copy yet, given sorted by `fp_lo`. Returns their slots."""
+        slots = (self.next + np.arange(len(fp_hi), dtype=np.int64)) % self.capacity
+        self.next += len(fp_hi)
+        self.fp_hi[slots] = fp_hi
+        self.content[slots] = content
+        self.set_timestamp(slots, timestamp)
+        self.state[slots] = 0
+        for column in self._counted():
+            column[slots] = 0
+        self.directory.insert(fp_lo, slots)
+        return slots
+
+    def fingerprints_low(self, slots: I64) -> U64:
+        """The low halves of the fingerprints of some live rows; scans the directory."""
+        wanted = np.zeros(self.capacity, np.bool_)
+        wanted[slots] = True
+        keys, rows = self.directory.entries(wanted)
+        order = np.argsort(rows)
+        return np.asarray(keys[order][np.searchsorted(rows[order], slots)])
+
+    def repeat(self, slots: I64) -> I64:
+        """Append the same rows again, which makes the old ones stale. Returns the new slots, in order."""
+        low = self.fingerprints_low(slots)
+        order = np.argsort(low, kind="stable")
+        old = slots[order]
+        new = (self.next + np.arange(len(old), dtype=np.int64)) % self.capacity
+        self.next += len(old)
+        plain: list[npt.NDArray[Any]] = [self.fp_hi, self.content, self._time_lo, self._time_hi, self.state]
+        for column in [*plain, *self._counted()]:
+            column[new] = column[old]
+        self.directory.insert(low[order], new)
+        inverse = np.empty(len(order), np.int64)
+        inverse[order] = new
+        return inverse
+
+    def free(self, count: int) -> None:
+        """Free the `count` oldest rows. Scans the directory: free many at a time."""
+        stale = np.zeros(self.capacity, np.bool_)
+        stale[self.slots(count)] = True
+        self.directory.forget(stale)
+        self.first += count

@@ -1,0 +1,127 @@
+"""The screen: columns in; what stays in the norm goes into rows, the rest needs a look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dupscope.ledger.edge import Edge
+from dupscope.ledger.rows import CASE, Rows
+from dupscope.ledger.view import content_mask
+from dupscope.model.batch import I64, U64, Bools, RecordBatch
+from dupscope.model.topology import SOURCE, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What became of a batch.
+
+    look      indices of records that need a look, ascending
+    expired   number of records below the edge, or that would start a case below the floor
+    orphans   slots of rows that now hold a downstream copy without its upstream copy
+    upstream  packed positions of upstream copies that were just paired by tag, by the mirror that has
+              the faithful copy; with their timestamps
+    """
+
+    look: I64
+    expired: int
+    orphans: I64
+    upstream: dict[int, tuple[U64, I64]]
+
+
+def same_tag(rows: Rows, slots: I64, batch: RecordBatch, picked: I64, mirror: tuple[Topology, int]) -> Bools:
+    """Whether records have the tag that a mirror would preserve of the rows' content."""
+    parts = mirror[0].logs[mirror[1]].tag
+    mask = np.uint64(content_mask(parts))
+    same = ((rows.content[slots] ^ batch.content[picked]) & mask) == 0
+    if parts.timestamp:
+        same &= rows.timestamp(slots) == np.maximum(batch.timestamp[picked], 0)
+    return np.asarray(same)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Screens the batches of one pipeline into its rows."""
+
+    topology: Topology
+    rows: Rows
+
+    def observe(self, batch: RecordBatch, edge: Edge) -> Screened:
+        """Take over a batch of one log. Rows must have room for all of it."""
+        order = np.argsort(batch.fp_lo, kind="stable")
+        order = order[batch.timestamp[order] >= edge.edge]
+        low = batch.fp_lo[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = low[1:] != low[:-1]
+        slots = np.full(len(order), -1, np.int64)
+        slots[first] = self._held(batch, order[first], edge)
+        new = first & (slots < 0)
+        born = new & (batch.timestamp[order] >= edge.floor)
+        late = int(np.count_nonzero(new & ~born))
+        self._append(batch, order[born])
+        hit = first & ~new
+        fits = self._fits(batch, order[hit], slots[hit])
+        taken, where = order[hit][fits], slots[hit][fits]
+        orphans, paired = self._place(batch, taken, where)
+        look = np.sort(np.concatenate([order[~first], order[hit][~fits]]))
+        if batch.log != SOURCE:
+            orphans = np.concatenate([orphans, self._last(int(np.count_nonzero(born)))])
+        return Screened(look, len(batch) - len(order) + late, orphans, paired)
+
+    def _held(self, batch: RecordBatch, picked: I64, edge: Edge) -> I64:
+        """Slots of the rows of these records; rows of the norm below the edge count as freed."""
+        slots = self.rows.find(batch.fp_hi[picked], batch.fp_lo[picked])
+        found = np.flatnonzero(slots >= 0)
+        where = slots[found]
+        gone = (self.rows.state[where] & CASE == 0) & (self.rows.timestamp(where) < edge.edge)
+        slots[found[gone]] = -1
+        return slots
+
+    def _append(self, batch: RecordBatch, picked: I64) -> None:
+        slots = self.rows.append(
+            batch.fp_hi[picked], batch.fp_lo[picked], batch.timestamp[picked], batch.content[picked]
+        )
+        self.rows.position[batch.log][slots] = batch.position[picked]
+
+    def _last(self, count: int) -> I64:
+        rows = self.rows
+        return np.arange(rows.next - count, rows.next, dtype=np.int64) % rows.capacity
+
+    def _fits(self, batch: RecordBatch, picked: I64, slots: I64) -> Bools:
+        """Which records leave their row in the norm: the first in their log, with the tag of the row."""
+        rows, log = self.rows, batch.log
+        fits: Bools = (rows.state[slots] & CASE == 0) & (rows.position[log][slots] == 0)
+        if log != SOURCE:
+            fits &= same_tag(rows, slots, batch, picked, (self.topology, log))
+            return fits
+        for mirror in self.topology.mirrors:
+            absent = rows.position[mirror][slots] == 0
+            fits &= absent | same_tag(rows, slots, batch, picked, (self.topology, mirror))
+        return fits
+
+    def _place(self, batch: RecordBatch, picked: I64, slots: I64) -> tuple[I64, dict[int, tuple[U64, I64]]]:
+        """Enter fitting records into their rows. Returns new orphans and the upstream copies paired."""
+        rows, log = self.rows, batch.log
+        rows.position[log][slots] = batch.position[picked]
+        if log == SOURCE:
+            rows.content[slots] = batch.content[picked]
+            rows.set_timestamp(slots, batch.timestamp[picked])
+        paired = {}
+        orphans = np.empty(0, np.int64)
+        upstream = self.topology.logs[log].upstream
+        if upstream is not None:
+            above = rows.position[upstream][slots]
+            known = above != 0
+            orphans = slots[~known]
+            paired[log] = above[known], rows.timestamp(slots[known])
+        for mirror in self.topology.mirrors:
+            if self.topology.logs[mirror].upstream == log:
+                below = rows.position[mirror][slots] != 0
+                paired[mirror] = batch.position[picked][below], batch.timestamp[picked][below]
+        return orphans, paired
+
+    def insert_one(self, batch: RecordBatch, index: int) -> int:
+        """Start a row with one record. Returns its slot."""
+        self._append(batch, np.array([index]))
+        return int(self._last(1)[0])

@@ -1,0 +1,79 @@
+"""What a judgement may rest on besides the case itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dupscope.ledger.case import Copy
+from dupscope.ledger.settings import LedgerSettings
+from dupscope.model.batch import I64
+from dupscope.model.finding import Reason
+from dupscope.model.position import PartitionTable, offset_of, slot_of
+from dupscope.model.topology import TagParts, Topology
+
+KEY_MASK = 0xFFFFFFFF00000000
+VALUE_MASK = 0x00000000FFFFFFFF
+
+
+def content_mask(parts: TagParts) -> int:
+    """The bits of `content` that a mirror with these tag parts preserves."""
+    return (KEY_MASK if parts.key else 0) | (VALUE_MASK if parts.value else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The state of reading at one moment. Arrays are indexed by partition slot.
+
+    covered_since    per log, in ms; None: covered from the beginning
+    judged_until     per log: copies below these offsets were read before a barrier that has passed
+    effects_through  per sink: effects of cycles up to this one may be judged
+    frontier         per log: upstream copies below these offsets were overtaken, see `Missing`
+    gone_past        per sink: offsets below these will not be acted on for the first time any more
+    lost_effect      says why an effect has no copy, from its packed position
+    """
+
+    topology: Topology
+    settings: LedgerSettings
+    partitions: PartitionTable
+    covered_since: tuple[int | None, ...]
+    judged_until: tuple[I64, ...]
+    effects_through: tuple[int, ...]
+    frontier: tuple[I64, ...]
+    gone_past: tuple[I64, ...]
+    truncated: frozenset[int]
+    lost_effect: Callable[[int], Reason]
+
+    def order(self, copy: Copy) -> tuple[int, int, int, str, str]:
+        """The place of a copy in the order of the logs."""
+        partition = self.partitions[slot_of(copy.position)]
+        return (
+            copy.timestamp,
+            partition.number,
+            offset_of(copy.position),
+            partition.cluster_id,
+            partition.topic_id,
+        )
+
+    def place(self, copy: Copy) -> tuple[int, int, str, str]:
+        """As `order`, without the time."""
+        return self.order(copy)[1:]
+
+    def number(self, copy: Copy) -> int:
+        """The partition number of a copy."""
+        return self.partitions[slot_of(copy.position)].number
+
+    def admitted(self, copy: Copy) -> bool:
+        """Whether a mirror's copy may be judged: a barrier taken after it was read has passed."""
+        return offset_of(copy.position) < int(self.judged_until[copy.log][slot_of(copy.position)])
+
+    def covered_above(self, log: int) -> int | None:
+        """The latest coverage start of all logs above a mirror; None: all from the beginning."""
+        starts = [self.covered_since[above] for above in self.topology.above(log)]
+        known = [start for start in starts if start is not None]
+        return max(known, default=None)
+
+    def tag(self, copy: Copy, mirror: int) -> tuple[int, int]:
+        """What `mirror` preserves of a copy, for comparison."""
+        parts = self.topology.logs[mirror].tag
+        return copy.timestamp if parts.timestamp else 0, copy.content & content_mask(parts)

@@ -1,0 +1,96 @@
+"""Cutting a key's copies into cases: only source copies make windows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from dupscope.ledger.case import Case, Copy, Effect
+from dupscope.ledger.view import View
+from dupscope.model.topology import SOURCE
+
+
+@dataclass(slots=True)
+class Window:
+    """One case: the copies in each log, the effects without position, and where each copy belongs."""
+
+    copies: list[list[Copy]]
+    floating: list[Effect] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[Copy]:
+        """The source copies in the order of the log; the first is the original."""
+        return self.copies[SOURCE]
+
+
+@dataclass(slots=True)
+class Cut:
+    """A key cut into windows. `homeless` copies and effects belong to none."""
+
+    windows: list[Window]
+    homeless: list[Copy]
+    homeless_effects: list[Effect]
+
+
+def cut(case: Case, view: View) -> Cut:
+    """Cut a key into windows, oldest first."""
+    sources = sorted((copy for copy in case.copies if copy.log == SOURCE), key=view.order)
+    result = Cut([], [], [])
+    last = None
+    for copy in sources:
+        if last is None or copy.timestamp - last > view.settings.window_ms:
+            result.windows.append(Window([[] for _ in view.topology.logs]))
+        result.windows[-1].sources.append(copy)
+        last = copy.timestamp
+    for mirror in view.topology.mirrors:
+        _place_copies([copy for copy in case.copies if copy.log == mirror], mirror, result, view)
+    _place_floating(case, result, view)
+    return result
+
+
+def _place_copies(copies: list[Copy], mirror: int, result: Cut, view: View) -> None:
+    """Give each downstream copy the window of its tag's upstream copy, else of the nearest source copy."""
+    upstream = view.topology.logs[mirror].upstream or SOURCE
+    homes: dict[tuple[int, int], list[tuple[int, Window]]] = {}
+    for window in result.windows:
+        for copy in window.copies[upstream]:
+            homes.setdefault(view.tag(copy, mirror), []).append((copy.timestamp, window))
+    for copy in copies:
+        known = homes.get(view.tag(copy, mirror))
+        if known is not None:
+            own = copy.timestamp
+            min(known, key=lambda home: abs(home[0] - own))[1].copies[mirror].append(copy)
+        else:
+            nearest = _nearest(copy.timestamp, result, view)
+            (result.homeless if nearest is None else nearest.copies[mirror]).append(copy)
+
+
+def _nearest(timestamp: int, result: Cut, view: View) -> Window | None:
+    """The window with the source copy nearest in time, if that is at most a window away."""
+    distances = [
+        (abs(source.timestamp - timestamp), index)
+        for index, window in enumerate(result.windows)
+        for source in (window.sources[0], window.sources[-1], *window.sources[1:-1])
+    ]
+    if not distances or min(distances)[0] > view.settings.window_ms:
+        return None
+    return result.windows[min(distances)[1]]
+
+
+def _place_floating(case: Case, result: Cut, view: View) -> None:
+    """Give each effect without position the last window that begins no later than it.
+
+    Sinks stamp effects by another clock than producers, often in whole seconds: the first window also
+    takes effects from up to a margin before it.
+    """
+    starts = [window.sources[0].timestamp for window in result.windows]
+    for effect in case.effects:
+        if effect.position or effect.unverified:
+            continue
+        index = bisect_right(starts, effect.at) - 1
+        if index < 0 and starts and effect.at >= starts[0] - view.settings.margin_ms:
+            index = 0
+        if index < 0:
+            result.homeless_effects.append(effect)
+        else:
+            result.windows[index].floating.append(effect)

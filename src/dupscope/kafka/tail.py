@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
-from dupscope.kafka.columns import Columns, Decoder, RecordFingerprinter, split
+from dupscope.kafka.columns import Columns, Decoder, Intake, RecordFingerprinter
 from dupscope.kafka.errors import OFFSET_OUT_OF_RANGE, error_of, reason
 from dupscope.kafka.progress import Progress
 from dupscope.kafka.rate import RecordBudget
@@ -23,6 +23,7 @@ from dupscope.model.errors import ClusterError
 from dupscope.model.position import Partition, PartitionTable
 
 _SLICE_SECONDS = 0.02
+_PORTION_RECORDS = 1_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Tail:
         self._clock = clock
         self._logger = ClientLogger(settings.cluster, log, clock)
         self._topic_facts = TopicFacts(settings.cluster, self._logger)
-        self._decoder = Decoder(settings.log, dict(settings.topics), fingerprinter)
+        self._decoder = Decoder(settings.log, settings.topics, fingerprinter)
         self._progress = Progress()
         self._budget: RecordBudget | None = None
         if settings.max_records_per_second is not None:
@@ -94,16 +95,17 @@ class Tail:
         At the end of the log it returns with the first record that arrives. Never raises for what a cluster
         does: errors are counted by reason, lost positions are returned as holes.
         """
-        messages = self._fetch(max_records, timeout_seconds)
-        records, timestamps, events = split(messages)
+        intake = self._decoder.intake()
+        self._fetch(intake, max_records, timeout_seconds)
+        fields = intake.fields()
         read = TailRead(no_records(self._settings.log))
-        if records:
-            columns = self._decoder.decode(records, timestamps)
+        if fields is not None:
+            columns = self._decoder.decode(fields)
             read = TailRead(columns.batch, columns.records, columns.unkeyed, columns.last_timestamp)
             self._passed(columns)
-        for event in events:
+        for event in intake.events:
             self._note(event, read)
-        if messages:
+        if fields is not None or intake.events:
             self._ask_client_positions()
         if self._lost:
             self._begin_again()
@@ -163,32 +165,36 @@ class Tail:
             self._progress.begin(slot, offset)
         self._consumer.incremental_assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
 
-    def _fetch(self, max_records: int, timeout_seconds: float) -> list[Message]:
+    def _fetch(self, intake: Intake, max_records: int, timeout_seconds: float) -> None:
         limit = max_records
         if self._budget is not None:
             limit = min(limit, self._budget.available())
             if limit == 0:
                 self._clock.sleep(min(timeout_seconds, self._budget.wait_seconds()))
-                return []
-        messages = self._fetched(limit, timeout_seconds)
-        if self._budget is not None:
-            self._budget.spend(len(messages))
-        return messages
+        for messages in self._portions(limit, timeout_seconds):
+            intake.take(messages)
+            if self._budget is not None:
+                self._budget.spend(len(messages))
 
-    def _fetched(self, limit: int, timeout_seconds: float) -> list[Message]:
-        """At the end of the log wait for one message and take what came with it; before it, fill up."""
-        take: Callable[[int, float], list[Message]] = self._consumer.consume
-        if self._progress.all_at_end:
-            messages = take(1, timeout_seconds)
-            return messages + take(limit - 1, 0.0) if messages and limit > 1 else messages
+    def _portions(self, limit: int, timeout_seconds: float) -> Iterator[list[Message]]:
+        """At the end of the log, wait for one message and take what came with it; before it, fill up.
+
+        The client returns a short portion only when its time is up: that is why waits are sliced.
+        """
         deadline = self._clock.monotonic() + timeout_seconds
-        messages = take(limit, min(timeout_seconds, _SLICE_SECONDS))
-        while len(messages) < limit and not (messages and messages[-1].error()):
-            left = deadline - self._clock.monotonic()
-            if left <= 0:
-                break
-            messages += take(limit - len(messages), min(left, _SLICE_SECONDS))
-        return messages
+        if limit > 0 and self._progress.all_at_end:
+            messages = self._consumer.consume(1, timeout_seconds)
+            yield messages
+            limit = limit - 1 if messages else 0
+            deadline = self._clock.monotonic()
+        while limit > 0:
+            left = max(deadline - self._clock.monotonic(), 0.0)
+            wanted = min(limit, _PORTION_RECORDS)
+            messages = self._consumer.consume(wanted, min(left, _SLICE_SECONDS))
+            yield messages
+            limit -= len(messages)
+            if len(messages) < wanted and (left <= 0 or (messages and messages[-1].error())):
+                return
 
     def _passed(self, columns: Columns) -> None:
         self._progress.records(columns.slots, columns.offsets)

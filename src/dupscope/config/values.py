@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dupscope.fingerprint.settings import KeySpec
+from dupscope.fingerprint.settings import KeySpec, split_path
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _UNIT_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -145,7 +145,7 @@ def _paths(raw: object) -> tuple[str, ...]:
 
 
 def _is_path(path: object) -> bool:
-    return isinstance(path, str) and all(path.split("."))
+    return isinstance(path, str) and all(split_path(path))
 
 
 def parse_policy(raw: object) -> PolicySpec:

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dupscope.config.load import load
+from dupscope.config.values import ListenAddress, StartAt
+from dupscope.fingerprint.settings import KeySpec
+from dupscope.model.errors import ConfigError
+from dupscope.model.topology import Log, Sink, TagParts
+
+TESTDATA = Path(__file__).parent / "testdata"
+BAD = sorted(TESTDATA.glob("*.yaml"))
+
+COMPLETE = """
+clusters:
+  primary: {bootstrap.servers: "a:9092", sasl.password: {env: PASSWORD}, log.queue: true}
+  dr: {bootstrap.servers: "b:9092", ssl.key.password: {file: key-password}}
+pipelines:
+  payments:
+    key: {json: [order.id, type]}
+    window: 1h30m
+    margin: 30s
+    start: earliest
+    team: payments-team
+    source: {cluster: primary, topics: [payments, shop.refunds]}
+    mirrors:
+      far: {cluster: primary, from: to-dr, topics: [dr.primary.payments], tag: [key, value]}
+      to-dr: {cluster: dr, topics: [primary.payments, primary.shop.refunds]}
+    sinks:
+      charger:
+        reads: [to-dr, source]
+        group: charger-group
+        order: strict
+        audit: {file: logs/audit.jsonl, fields: {at: time}}
+      mailer: {reads: [far]}
+  clicks:
+    key: kafka_key
+    source: {cluster: dr, topics: [clicks]}
+    sinks: {counter: {}}
+fingerprint_key: {file: /etc/dupscope/fingerprint.key}
+state: {path: state}
+limits: {memory: 512MiB, fetch_rate: 5000}
+web: {listen: "127.0.0.1:0"}
+log: {level: warning, findings_per_second: 0}
+"""
+
+
+@pytest.fixture
+def complete(tmp_path):
+    (tmp_path / "key-password").write_text("of the key\n")
+    file = tmp_path / "dupscope.yaml"
+    file.write_text(COMPLETE)
+    return load(file, {"PASSWORD": "of the user"})
+
+
+class TestMistakes:
+    """Each file of testdata holds one kind of mistake, and in its `#!` lines what is said about it."""
+
+    @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+    def test_all_problems_are_told_at_once_each_with_its_path(self, file):
+        lines = [line[3:] for line in file.read_text().splitlines() if line.startswith("#!")]
+
+        with pytest.raises(ConfigError) as caught:
+            load(file, {})
+
+        expected = [f"{file}: {line.replace('TESTDATA', str(file.parent))}" for line in lines]
+        assert sorted(expected) == sorted(caught.value.problems)
+
+    def test_a_file_that_is_not_there_is_a_problem(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read: No such file or directory"):
+            load(tmp_path / "absent.yaml", {})
+
+    def test_a_file_of_bytes_is_a_problem(self, tmp_path):
+        (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
+
+        with pytest.raises(ConfigError, match=r"bytes\.yaml: is not UTF-8 text"):
+            load(tmp_path / "bytes.yaml", {})
+
+    def test_a_secret_is_in_no_message(self):
+        with pytest.raises(ConfigError) as caught:
+            load(TESTDATA / "secrets.yaml", {})
+
+        assert "c4n4ry" not in str(caught.value)
+
+
+class TestLoad:
+    def test_settings_of_each_room_are_composed(self, complete, tmp_path):
+        payments = complete.pipelines["payments"]
+
+        assert dict(complete.clusters["dr"].properties) == {
+            "bootstrap.servers": "b:9092",
+            "ssl.key.password": "of the key",
+        }
+        assert complete.clusters["primary"].properties["sasl.password"] == "of the user"
+        assert complete.clusters["primary"].properties["log.queue"] == "true"
+        assert KeySpec("json", ("order.id", "type")) == payments.key
+        assert (payments.window_seconds, payments.margin_seconds) == (5400.0, 30.0)
+        assert StartAt("earliest") == payments.start
+        assert payments.team == "payments-team"
+        assert payments.name == "payments"
+        assert tmp_path / "state" == complete.state_path
+        assert Path("/etc/dupscope/fingerprint.key") == complete.fingerprint_key
+        assert (complete.limits.memory_bytes, complete.limits.fetch_rate) == (512 << 20, 5000)
+        assert ListenAddress("127.0.0.1", 0) == complete.listen
+        assert (complete.log.level, complete.log.findings_per_second) == ("warning", 0)
+
+    def test_a_mirror_stands_after_the_log_that_it_copies(self, complete):
+        assert (
+            Log("source", "primary"),
+            Log("to-dr", "dr", 0),
+            Log("far", "primary", 1, TagParts(timestamp=False)),
+        ) == complete.pipelines["payments"].topology.logs
+
+    def test_sinks_read_logs_by_index_in_the_order_of_the_file(self, complete):
+        assert (
+            Sink("charger", (1, 0), "charger-group", ordered=True),
+            Sink("mailer", (2,)),
+        ) == complete.pipelines["payments"].topology.sinks
+
+    def test_without_mirrors_a_sink_reads_the_source(self, complete):
+        assert (Sink("counter", (0,)),) == complete.pipelines["clicks"].topology.sinks
+
+    def test_every_topic_has_its_logical_topic_down_the_chain(self, complete):
+        assert complete.pipelines["payments"].topics == (
+            {"payments": "payments", "shop.refunds": "shop.refunds"},
+            {"primary.payments": "payments", "primary.shop.refunds": "shop.refunds"},
+            {"dr.primary.payments": "payments"},
+        )
+
+    def test_only_sinks_with_an_audit_log_have_audit_settings(self, complete, tmp_path):
+        audits = complete.pipelines["payments"].audits
+
+        assert {0: str(tmp_path / "logs/audit.jsonl")} == {sink: audit.path for sink, audit in audits.items()}
+        assert audits[0].names["at"] == "time"
+
+    def test_defaults_are_those_of_the_documentation(self, tmp_path):
+        file = tmp_path / "least.yaml"
+        file.write_text(
+            "clusters: {a: {bootstrap.servers: x}}\n"
+            "pipelines: {p: {key: kafka_key, source: {cluster: a, topics: [t]}}}\n"
+        )
+
+        config = load(file, {})
+        pipeline = config.pipelines["p"]
+
+        assert (pipeline.window_seconds, pipeline.margin_seconds, pipeline.team) == (86400.0, 600.0, None)
+        assert StartAt("ago", 3600.0) == pipeline.start
+        assert Path("/var/lib/dupscope/fingerprint.key") == config.fingerprint_key
+        assert (config.limits.memory_bytes, config.limits.fetch_rate) == (1 << 30, None)
+        assert ListenAddress("", 9464) == config.listen
+        assert (config.log.level, config.log.findings_per_second) == ("info", 100)
+
+    def test_no_secret_shows_in_the_settings(self, complete):
+        for text in (repr(complete), str(complete), repr(complete.masked)):
+            assert "of the user" not in text
+            assert "of the key" not in text

@@ -1,22 +1,17 @@
-"""The client's messages -> columns. The hot path: no loop over records in Python, no object per record."""
+"""Fields of records -> columns."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
-from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
-from confluent_kafka import Message
 
+from dupscope.kafka.fields import Fields, chosen
 from dupscope.model.batch import I64, U64, Bools, RecordBatch
 from dupscope.model.position import OFFSET_BITS
-
-_TIMESTAMP = itemgetter(1)
-_ONE_TOPIC = np.zeros(1, np.int64)
 
 
 class Fingerprints(Protocol):
@@ -62,99 +57,6 @@ class Columns:
     last_timestamp: dict[str, int]
 
 
-@dataclass(slots=True)
-class Fields:
-    """Fields of some records, in reading order. `topics` are indices of physical topics.
-
-    `headers` is None where nobody needs them, `topics` a single 0 where there is one topic only.
-    """
-
-    topics: I64
-    numbers: I64
-    offsets: I64
-    timestamps: I64
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    headers: list[Any] | None
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-
-class Intake:
-    """Takes messages apart in small portions, while they are warm, and lets go of them at once.
-
-    A portion of a thousand or two stays in the processor's cache and its memory is used again for the next.
-    """
-
-    def __init__(self, topics: list[str], *, needs_headers: bool) -> None:
-        self._topic_index = {topic: index for index, topic in enumerate(topics)}
-        self._needs_headers = needs_headers
-        self._portions: list[Fields] = []
-        self.events: list[Message] = []
-
-    def take(self, messages: list[Message]) -> None:
-        """Keep the fields of the records, and the client's events (errors, ends of partitions)."""
-        records, timestamps, events = split(messages)
-        self.events += events
-        if records:
-            self._portions.append(self._fields(records, timestamps))
-
-    def fields(self) -> Fields | None:
-        """Everything taken, as one; None without a record."""
-        portions = self._portions
-        if len(portions) <= 1:
-            return portions[0] if portions else None
-        return Fields(
-            portions[0].topics
-            if len(self._topic_index) == 1
-            else np.concatenate([portion.topics for portion in portions]),
-            np.concatenate([portion.numbers for portion in portions]),
-            np.concatenate([portion.offsets for portion in portions]),
-            np.concatenate([portion.timestamps for portion in portions]),
-            list(chain.from_iterable(portion.keys for portion in portions)),
-            list(chain.from_iterable(portion.values for portion in portions)),
-            list(chain.from_iterable(portion.headers or () for portion in portions))
-            if self._needs_headers
-            else None,
-        )
-
-    def _fields(self, records: list[Message], timestamps: I64) -> Fields:
-        count = len(records)
-        return Fields(
-            self._topics(records),
-            np.fromiter(map(Message.partition, records), np.int64, count),
-            np.fromiter(map(Message.offset, records), np.int64, count),
-            timestamps,
-            list(map(_KEY, records)),
-            list(map(_VALUE, records)),
-            list(map(Message.headers, records)) if self._needs_headers else None,
-        )
-
-    def _topics(self, records: list[Message]) -> I64:
-        if len(self._topic_index) == 1:
-            return _ONE_TOPIC
-        topics: Iterable[str] = map(_TOPIC, records)
-        return np.fromiter(map(self._topic_index.__getitem__, topics), np.int64, len(records))
-
-
-def split(messages: list[Message]) -> tuple[list[Message], I64, list[Message]]:
-    """Records, their timestamps (ms), and the client's events.
-
-    An event has no timestamp. A record without one is still a record.
-    """
-    stamps = np.fromiter(map(_TIMESTAMP, map(Message.timestamp, messages)), np.int64, len(messages))
-    if not len(stamps) or stamps.min() > 0:
-        return messages, stamps, []
-    unstamped = np.flatnonzero(stamps <= 0).tolist()
-    at = [index for index in unstamped if messages[index].error() is not None]
-    if not at:
-        return messages, stamps, []
-    is_record = np.ones(len(messages), np.bool_)
-    is_record[at] = False
-    return list(compress(messages, is_record.tolist())), stamps[is_record], [messages[index] for index in at]
-
-
 class Decoder:
     """Turns fields of one log's records into columns. Knows the slots of the assigned partitions."""
 
@@ -165,10 +67,6 @@ class Decoder:
         self._logical_names = sorted(set(logical.values()))
         self._logical = np.array([self._logical_names.index(logical[topic]) for topic in self._topics])
         self._slots = np.full((len(self._topics), 1), -1, np.int64)
-
-    def intake(self) -> Intake:
-        """An empty intake for one read."""
-        return Intake(self._topics, needs_headers=self._fingerprinter.needs_headers)
 
     def assign(self, topic: str, number: int, slot: int) -> None:
         """Records of this partition belong to `slot` from now on."""
@@ -201,7 +99,7 @@ class Decoder:
         for index in np.unique(logical).tolist():
             mine = logical == index
             fp_hi[mine], fp_lo[mine], content[mine], keyed[mine] = self._of_topic(
-                self._logical_names[index], _chosen(fields, mine), records, unkeyed
+                self._logical_names[index], chosen(fields, mine), records, unkeyed
             )
         return fp_hi, fp_lo, content, keyed
 
@@ -222,16 +120,33 @@ class Decoder:
         }
 
 
-def _chosen(fields: Fields, mine: Bools) -> Fields:
-    chosen = mine.tolist()
-    return Fields(
-        fields.topics[mine],
-        fields.numbers[mine],
-        fields.offsets[mine],
-        fields.timestamps[mine],
-        list(compress(fields.keys, chosen)),
-        list(compress(fields.values, chosen)),
-        None if fields.headers is None else list(compress(fields.headers, chosen)),
+def joined_columns(parts: Sequence[Columns]) -> Columns:
+    """Parts, of which there is at least one, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    latest: dict[str, int] = {}
+    for part in parts:
+        for topic, timestamp in part.last_timestamp.items():
+            latest[topic] = max(timestamp, latest.get(topic, timestamp))
+    return Columns(
+        _joined_batch([part.batch for part in parts]),
+        np.concatenate([part.slots for part in parts]),
+        np.concatenate([part.offsets for part in parts]),
+        np.concatenate([part.timestamps for part in parts]),
+        sum((part.records for part in parts), Counter()),
+        sum((part.unkeyed for part in parts), Counter()),
+        latest,
+    )
+
+
+def _joined_batch(batches: Sequence[RecordBatch]) -> RecordBatch:
+    return RecordBatch(
+        batches[0].log,
+        np.concatenate([batch.position for batch in batches]),
+        np.concatenate([batch.timestamp for batch in batches]),
+        np.concatenate([batch.fp_hi for batch in batches]),
+        np.concatenate([batch.fp_lo for batch in batches]),
+        np.concatenate([batch.content for batch in batches]),
     )
 
 
@@ -244,8 +159,3 @@ def _only(batch: RecordBatch, chosen: Bools) -> RecordBatch:
         batch.fp_lo[chosen],
         batch.content[chosen],
     )
-
-
-_KEY: Callable[[Message], bytes | None] = Message.key
-_VALUE: Callable[[Message], bytes | None] = Message.value
-_TOPIC: Callable[[Message], Any] = Message.topic  # a record always has one

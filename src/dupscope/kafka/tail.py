@@ -11,8 +11,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
-from dupscope.kafka.columns import Columns, Decoder, Intake, RecordFingerprinter
+from dupscope.kafka.columns import Columns, Decoder, RecordFingerprinter
 from dupscope.kafka.errors import OFFSET_OUT_OF_RANGE, error_of, reason
+from dupscope.kafka.intake import PORTION_RECORDS, Intake
 from dupscope.kafka.progress import Progress
 from dupscope.kafka.rate import RecordBudget
 from dupscope.kafka.settings import ClusterSettings, Value
@@ -23,7 +24,6 @@ from dupscope.model.errors import ClusterError
 from dupscope.model.position import Partition, PartitionTable
 
 _SLICE_SECONDS = 0.02
-_PORTION_RECORDS = 1_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Tail:
         self._logger = ClientLogger(settings.cluster, log, clock)
         self._topic_facts = TopicFacts(settings.cluster, self._logger)
         self._decoder = Decoder(settings.log, settings.topics, fingerprinter)
+        self._needs_headers = fingerprinter.needs_headers
         self._progress = Progress()
         self._budget: RecordBudget | None = None
         if settings.max_records_per_second is not None:
@@ -95,17 +96,16 @@ class Tail:
         At the end of the log it returns with the first record that arrives. Never raises for what a cluster
         does: errors are counted by reason, lost positions are returned as holes.
         """
-        intake = self._decoder.intake()
+        intake = Intake(self._decoder, self._settings.topics, needs_headers=self._needs_headers)
         self._fetch(intake, max_records, timeout_seconds)
-        fields = intake.fields()
+        columns = intake.columns()
         read = TailRead(no_records(self._settings.log))
-        if fields is not None:
-            columns = self._decoder.decode(fields)
+        if columns is not None:
             read = TailRead(columns.batch, columns.records, columns.unkeyed, columns.last_timestamp)
             self._passed(columns)
         for event in intake.events:
             self._note(event, read)
-        if fields is not None or intake.events:
+        if columns is not None or intake.events:
             self._ask_client_positions()
         if self._lost:
             self._begin_again()
@@ -189,7 +189,7 @@ class Tail:
             deadline = self._clock.monotonic()
         while limit > 0:
             left = max(deadline - self._clock.monotonic(), 0.0)
-            wanted = min(limit, _PORTION_RECORDS)
+            wanted = min(limit, PORTION_RECORDS)
             messages = self._consumer.consume(wanted, min(left, _SLICE_SECONDS))
             yield messages
             limit -= len(messages)

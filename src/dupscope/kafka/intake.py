@@ -1,0 +1,52 @@
+"""One read's messages, on their way to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka import Message
+
+from dupscope.kafka.columns import Columns, Decoder, joined_columns
+from dupscope.kafka.fields import Fields, fields_of, joined_fields, split
+
+PORTION_RECORDS = 1_000
+"""Messages to take at a time: their memory stays in the processor's cache and is used again for the next."""
+
+BLOCK_RECORDS = 4_000
+"""Records to fingerprint at a time: enough to vectorise, few enough for their values to stay in the cache."""
+
+
+class Intake:
+    """Takes messages apart in portions and lets go of them at once; makes columns in blocks."""
+
+    def __init__(self, decoder: Decoder, topics: Iterable[str], *, needs_headers: bool) -> None:
+        self._decoder = decoder
+        self._topics = {topic: index for index, topic in enumerate(topics)}
+        self._needs_headers = needs_headers
+        self._fields: list[Fields] = []
+        self._waiting = 0
+        self._columns: list[Columns] = []
+        self.events: list[Message] = []
+        """What the client reports beside records: errors, ends of partitions."""
+
+    def take(self, messages: list[Message]) -> None:
+        """Keep the records' fields and the events of one portion."""
+        records, timestamps, events = split(messages)
+        self.events += events
+        if records:
+            portion = fields_of(records, timestamps, self._topics, headers=self._needs_headers)
+            self._fields.append(portion)
+            self._waiting += len(portion)
+        if self._waiting >= BLOCK_RECORDS:
+            self._decode()
+
+    def columns(self) -> Columns | None:
+        """Everything taken, in order; None without a record."""
+        if self._fields:
+            self._decode()
+        return joined_columns(self._columns) if self._columns else None
+
+    def _decode(self) -> None:
+        self._columns.append(self._decoder.decode(joined_fields(self._fields)))
+        self._fields.clear()
+        self._waiting = 0

@@ -5,43 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
+from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.fields import Fields, chosen
 from dupscope.model.batch import I64, U64, Bools, RecordBatch
 from dupscope.model.position import OFFSET_BITS
-
-
-class Fingerprints(Protocol):
-    """Columns of one logical topic's records; `keyed` is False where a record has no usable business key."""
-
-    @property
-    def fp_hi(self) -> U64: ...
-    @property
-    def fp_lo(self) -> U64: ...
-    @property
-    def content(self) -> U64: ...
-    @property
-    def keyed(self) -> Bools: ...
-    @property
-    def unkeyed(self) -> Counter[Any]: ...
-
-
-class RecordFingerprinter(Protocol):
-    """Names the business fact of each record. Called with one logical topic's records at a time; never raises."""
-
-    @property
-    def needs_headers(self) -> bool: ...
-
-    def records(
-        self,
-        logical_topic: str,
-        keys: list[bytes | None],
-        values: list[bytes | None],
-        headers: list[Any] | None,
-    ) -> Fingerprints: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +30,7 @@ class Columns:
 class Decoder:
     """Turns fields of one log's records into columns. Knows the slots of the assigned partitions."""
 
-    def __init__(self, log: int, logical: Mapping[str, str], fingerprinter: RecordFingerprinter) -> None:
+    def __init__(self, log: int, logical: Mapping[str, str], fingerprinter: Fingerprinter) -> None:
         self._log = log
         self._fingerprinter = fingerprinter
         self._topics = list(logical)

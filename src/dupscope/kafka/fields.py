@@ -1,4 +1,4 @@
-"""The client's messages -> fields. The hot path: no loop over records in Python, no object per record of ours."""
+"""The client's messages -> fields. The hot path: no loop over records, no object per record of ours."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ def joined_fields(portions: Sequence[Fields]) -> Fields:
 
 
 def chosen(fields: Fields, mine: Bools) -> Fields:
+    """Those of the records that are marked."""
     wanted = mine.tolist()
     return Fields(
         fields.topics[mine],

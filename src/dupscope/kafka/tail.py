@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
-from dupscope.kafka.columns import Columns, Decoder, RecordFingerprinter
+from dupscope.kafka.columns import Columns, Decoder
 from dupscope.kafka.errors import OFFSET_OUT_OF_RANGE, error_of, reason
 from dupscope.kafka.intake import PORTION_RECORDS, Intake
 from dupscope.kafka.progress import Progress
@@ -48,7 +49,7 @@ class Tail:
         self,
         settings: TailSettings,
         table: PartitionTable,
-        fingerprinter: RecordFingerprinter,
+        fingerprinter: Fingerprinter,
         log: ClientLog = silent,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:

@@ -1,0 +1,141 @@
+"""The main loop: read, judge, commit, publish."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from dupscope.app.publish import CommitTimer, Publisher
+from dupscope.app.watch import PipelineWatch, Reads
+from dupscope.causes.explain import explain
+from dupscope.forensics.ledgerfile import LedgerFile
+from dupscope.ledger.outcome import Outcome
+from dupscope.model.finding import Finding
+from dupscope.store.commit import Commit, Store
+from dupscope.telemetry.findings import FindingLog
+from dupscope.telemetry.metrics import Metrics, RunState
+
+IDLE_SECONDS = 0.2
+OPEN_AGAIN_SECONDS = 1.0
+ENDS_AGAIN_SECONDS = 5.0
+
+
+@dataclass
+class CycleWork:
+    """What one cycle did to one pipeline."""
+
+    watch: PipelineWatch
+    reads: Reads
+    outcome: Outcome = field(default_factory=Outcome)
+    findings: tuple[Finding, ...] = ()
+
+
+class Loop:
+    """Runs all pipelines of one process in one thread, until `stop` or, if asked, until caught up."""
+
+    def __init__(
+        self, watches: list[PipelineWatch], store: Store, metrics: Metrics, findings: FindingLog
+    ) -> None:
+        self._watches = watches
+        self._store = store
+        self._metrics = metrics
+        self._findings = findings
+        self._publishers = {watch.settings.name: Publisher(metrics, watch) for watch in watches}
+        self._log = structlog.get_logger()
+        self._stopping = False
+        self._number = 0
+        self._started_at = time.time()
+        self._opened_at = self._ends_at = -ENDS_AGAIN_SECONDS
+        self._caught_up = False
+        self._problems: dict[tuple[str, str], str] = {}
+
+    def stop(self) -> None:
+        """Finish the cycle under way and return from `run`. Safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, ledger_file: LedgerFile, *, until_caught_up: bool = False) -> None:
+        """Read and judge, cycle by cycle."""
+        while not self._stopping:
+            self._number += 1
+            self._open()
+            cycle = [CycleWork(watch, watch.read(IDLE_SECONDS)) for watch in self._watches]
+            for work in cycle:
+                self._judge(work)
+            with CommitTimer(self._metrics):
+                self._store.commit(self._unit(cycle))
+            self._publish(cycle)
+            ledger_file.write(line for work in cycle for line in work.outcome.closed)
+            if until_caught_up and self._caught_up and all(w.ledger.quiet for w in self._watches):
+                break
+        ledger_file.write(line for watch in self._watches for line in watch.ledger.lines())
+        self._findings.close()
+
+    # ------------------------------------------------------------------ steps
+
+    def _open(self) -> None:
+        """Open what is not open yet, once in a while."""
+        now = time.monotonic()
+        waiting = any(len(w.open_logs) < len(w.topology.logs) for w in self._watches)
+        if waiting and now - self._opened_at >= OPEN_AGAIN_SECONDS:
+            self._opened_at = now
+            for watch in self._watches:
+                for log, problem in watch.open().items():
+                    self._report_once(watch, watch.topology.logs[log].name, problem)
+        if waiting and not any(watch.open_logs for watch in self._watches):
+            time.sleep(IDLE_SECONDS)
+
+    def _judge(self, work: CycleWork) -> None:
+        work.outcome = work.watch.observe(self._number, int(time.time() * 1000), work.reads)
+        work.watch.conclude(work.outcome, work.reads)
+        work.findings = tuple(explain(finding) for finding in work.outcome.findings)
+
+    def _unit(self, cycle: list[CycleWork]) -> Commit:
+        return Commit(
+            self._number,
+            {work.watch.settings.name: work.watch.positions() for work in cycle},
+            {work.watch.settings.name: work.watch.audited() for work in cycle},
+            tuple(finding for work in cycle for finding in work.findings),
+        )
+
+    def _publish(self, cycle: list[CycleWork]) -> None:
+        """Show what was committed, and nothing else."""
+        refresh = time.monotonic() - self._ends_at >= ENDS_AGAIN_SECONDS
+        for work in cycle:
+            if refresh:
+                self._ends_at = time.monotonic()
+                work.watch.take_ends(work.reads)
+            publisher = self._publishers[work.watch.settings.name]
+            publisher.reads(work.reads)
+            publisher.outcome(work.outcome, work.findings)
+            publisher.state()
+        self._findings.write(finding for work in cycle for finding in work.findings)
+        self._catch_up(cycle)
+        self._metrics.publish(self._state())
+
+    def _catch_up(self, cycle: list[CycleWork]) -> None:
+        if not self._caught_up and all(work.watch.is_caught_up(work.reads) for work in cycle):
+            self._caught_up = True
+            self._log.info("ready", cycle=self._number, seconds=round(time.time() - self._started_at, 1))
+
+    def _state(self) -> RunState:
+        reason = "" if self._caught_up else self._why_not_ready()
+        return RunState(self._caught_up, reason, self._started_at, time.time(), self._store.latest())
+
+    def _why_not_ready(self) -> str:
+        absent = [
+            f"{watch.settings.name}: {log.name}"
+            for watch in self._watches
+            for index, log in enumerate(watch.topology.logs)
+            if index not in watch.open_logs
+        ]
+        if absent:
+            return f"cannot read {', '.join(absent)} yet"
+        return "catching up with the ends of the logs as they were at the start"
+
+    def _report_once(self, watch: PipelineWatch, stage: str, problem: str) -> None:
+        key = watch.settings.name, stage
+        if self._problems.get(key) != problem:
+            self._problems[key] = problem
+            self._log.warning("cannot_open", pipeline=key[0], stage=stage, problem=problem)

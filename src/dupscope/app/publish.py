@@ -1,0 +1,127 @@
+"""From what a committed cycle read and concluded to metrics."""
+
+from __future__ import annotations
+
+import time
+
+from dupscope.app.shapes import layer_of
+from dupscope.app.watch import PipelineWatch, Reads
+from dupscope.ledger.judge import sink_stage
+from dupscope.ledger.outcome import Outcome
+from dupscope.model.batch import TailRead
+from dupscope.model.finding import Finding, Layer
+from dupscope.telemetry.metrics import Metrics
+
+
+class Publisher:
+    """Feeds the metrics of one pipeline. Called after the commit, by the loop's thread."""
+
+    def __init__(self, metrics: Metrics, watch: PipelineWatch) -> None:
+        self._metrics = metrics
+        self._watch = watch
+        self._name = watch.settings.name
+        self._evictions = 0
+
+    def reads(self, reads: Reads) -> None:
+        """Count what was read."""
+        for log, read in reads.logs.items():
+            self._log_read(self._stage(log), self._watch.topology.logs[log].cluster, read)
+        for log, errors in reads.errors.items():
+            cluster = self._watch.topology.logs[log].cluster
+            for reason in errors:
+                self._metrics.add("tail_errors_total", (self._name, self._stage(log), cluster, reason))
+        for sink, audit in reads.sinks.items():
+            stage = self._watch.topology.sinks[sink].name
+            self._metrics.add("audit_lines_total", (self._name, stage), audit.lines)
+            for reason, count in audit.invalid.items():
+                self._metrics.add("audit_invalid_lines_total", (self._name, stage, reason), count)
+
+    def _log_read(self, stage: str, cluster: str, read: TailRead) -> None:
+        for topic, count in read.records.items():
+            self._metrics.add("records_total", (self._name, stage, topic), count)
+        for (topic, reason), count in read.unkeyed.items():
+            self._metrics.add("unkeyed_records_total", (self._name, stage, topic, reason), count)
+        for reason, count in read.errors.items():
+            self._metrics.add("tail_errors_total", (self._name, stage, cluster, reason), count)
+        for _slot, reason in read.holes:
+            self._metrics.add("coverage_holes_total", (self._name, stage, reason))
+        for topic, stamp in read.last_timestamp.items():
+            labels = (self._name, stage, cluster, topic)
+            self._metrics.set("tail_last_record_timestamp_seconds", labels, stamp / 1000)
+
+    def outcome(self, outcome: Outcome, findings: tuple[Finding, ...]) -> None:
+        """Count what was concluded."""
+        for finding in findings:
+            self._finding(finding)
+        for (layer, stage, reason), count in outcome.unverified.items():
+            self._metrics.add("unverified_total", (self._name, layer, stage, reason), count)
+        for stage, count in outcome.missing.items():
+            self._metrics.add("missing_total", (self._name, Layer.MIRROR, stage), count)
+        for stage, count in outcome.recovered.items():
+            self._metrics.add("recovered_total", (self._name, Layer.MIRROR, stage), count)
+        for (stage, origin), count in outcome.extra_effects.items():
+            self._metrics.add("duplicate_effects_total", (self._name, stage, origin), count)
+        for stage, count in outcome.extra_copies.items():
+            self._metrics.add("sink_extra_copies_total", (self._name, stage), count)
+        for layer, stage, seconds in outcome.delays_seconds:
+            self._metrics.observe("detection_delay_seconds", (self._name, layer, stage), seconds)
+
+    def state(self) -> None:
+        """Set what is true now."""
+        watch, held = self._watch, self._watch.ledger.held
+        self._metrics.set("index_keys", (self._name,), len(held.rows))
+        self._metrics.set("index_limit_keys", (self._name,), held.rows.capacity)
+        self._metrics.set("ledger_unbalanced_cases", (self._name,), len(watch.ledger.unbalanced))
+        new = held.retention.evictions - self._evictions
+        self._evictions += new
+        self._metrics.add("index_evictions_total", (self._name,), new)
+        for log in range(len(watch.topology.logs)):
+            self._log_state(log)
+        for stage, count in watch.ledger.suspects().items():
+            self._suspects(stage, count)
+
+    def _finding(self, finding: Finding) -> None:
+        stage = (self._name, finding.layer, finding.stage)
+        labels = (*stage, finding.topic, finding.kind)
+        self._metrics.add("duplicates_total", labels)
+        self._metrics.set("last_duplicate_timestamp_seconds", stage, finding.detected_at)
+        if finding.gap_seconds is not None:
+            self._metrics.observe("duplicate_gap_seconds", stage, max(0.0, finding.gap_seconds))
+
+    def _log_state(self, log: int) -> None:
+        watch, stage = self._watch, self._stage(log)
+        cluster = watch.topology.logs[log].cluster
+        is_open = log in watch.open_logs
+        for topic, lag in watch.lag_records(log).items():
+            labels = (self._name, stage, cluster, topic)
+            self._metrics.set("tail_up", labels, float(is_open))
+            self._metrics.set("tail_lag_records", labels, lag)
+        if is_open:
+            since = watch.covered_since_ms(log)
+            self._metrics.set("coverage_start_timestamp_seconds", (self._name, stage), (since or 0) / 1000)
+
+    def _suspects(self, stage: int, count: int) -> None:
+        topology = self._watch.topology
+        layer = layer_of(stage) if stage >= 0 else Layer.CONSUME
+        name = topology.logs[stage].name if stage >= 0 else topology.sinks[sink_stage(stage)].name
+        oldest = self._watch.ledger.oldest_suspect_ms(stage) if count else None
+        labels = (self._name, layer, name)
+        self._metrics.set("suspects", labels, count)
+        self._metrics.set("oldest_suspect_timestamp_seconds", labels, (oldest or 0) / 1000)
+
+    def _stage(self, log: int) -> str:
+        return self._watch.topology.logs[log].name
+
+
+class CommitTimer:
+    """Times the commit of a cycle into `commit_duration_seconds`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._metrics.observe("commit_duration_seconds", (), time.monotonic() - self._began)

@@ -1,0 +1,55 @@
+"""A sink while it is watched: where its audit lines point, and how far its group has committed."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from dupscope.app.clusters import Clusters
+from dupscope.config.settings import PipelineSettings
+from dupscope.model.batch import I64
+from dupscope.model.position import PartitionTable
+
+POLL_SECONDS = 2.0
+
+
+class SinkWatch:
+    """Resolves positions of one sink's audit lines and polls its group's commits."""
+
+    def __init__(
+        self, settings: PipelineSettings, sink: int, table: PartitionTable, clusters: Clusters
+    ) -> None:
+        self._settings = settings
+        self._sink = settings.topology.sinks[sink]
+        self._table = table
+        self._clusters = clusters
+        self._committed = np.zeros(0, np.int64)
+        self._polled_at = -POLL_SECONDS
+
+    def resolve(self, cluster: str | None, topic: str, number: int) -> tuple[int, str] | None:
+        """The partition slot and logical topic of a position in a log that the sink reads, else None."""
+        for log in self._sink.reads:
+            if cluster in {None, self._settings.topology.logs[log].cluster}:
+                slot = self._table.find(log, topic, number)
+                if slot is not None:
+                    return slot, self._table[slot].logical_topic
+        return None
+
+    def committed(self) -> I64:
+        """The group's committed offsets by slot, at most `POLL_SECONDS` old; 0 where unknown."""
+        now = time.monotonic()
+        if self._sink.group is not None and now - self._polled_at >= POLL_SECONDS and len(self._table):
+            self._polled_at = now
+            self._committed = self._poll(self._sink.group)
+        return self._committed
+
+    def _poll(self, group: str) -> I64:
+        committed = np.zeros(len(self._table), np.int64)
+        committed[: len(self._committed)] = self._committed
+        for log in self._sink.reads:
+            slots = {(self._table[s].topic, self._table[s].number): s for s in self._table.slots_of(log)}
+            cluster = self._settings.topology.logs[log].cluster
+            for key, offset in self._clusters.committed(cluster, group, list(slots)).items():
+                committed[slots[key]] = max(committed[slots[key]], offset)
+        return committed

@@ -1,0 +1,255 @@
+"""One pipeline while it runs: its tails, audit logs and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dupscope.app.clusters import Clusters
+from dupscope.app.sinks import SinkWatch
+from dupscope.audit.file import AuditFile
+from dupscope.config.settings import Config, PipelineSettings
+from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.starts import Start
+from dupscope.kafka.tail import Tail, TailSettings
+from dupscope.ledger.cycle import Cycle, Progress
+from dupscope.ledger.ledger import Ledger
+from dupscope.ledger.outcome import Outcome
+from dupscope.ledger.settings import LedgerSettings
+from dupscope.model.batch import I64, AuditRead, TailRead
+from dupscope.model.errors import ClusterError
+from dupscope.model.position import PartitionTable
+
+RECORDS_A_CYCLE = 50_000
+LINES_A_CYCLE = 20_000
+BUSY_READ_SECONDS = 0.5
+MOST_ORPHANS = 500_000
+"""With more open suspects than this a log waits for those above it, so that they cannot fill the memory."""
+MOST_WAITING_EFFECTS = 100_000
+
+
+@dataclass
+class Reads:
+    """What one cycle read of one pipeline, by log and by sink."""
+
+    logs: dict[int, TailRead] = field(default_factory=dict)
+    sinks: dict[int, AuditRead] = field(default_factory=dict)
+    errors: dict[int, list[str]] = field(default_factory=dict)
+
+
+class PipelineWatch:
+    """Reads and judges one pipeline. One thread only."""
+
+    def __init__(self, config: Config, settings: PipelineSettings, secret: bytes, clusters: Clusters) -> None:
+        self.settings = settings
+        self.topology = settings.topology
+        self.table = PartitionTable()
+        self.ledger = Ledger(settings.topology, _ledger_settings(config, settings), self.table)
+        self._clusters = clusters
+        self._fingerprinter = Fingerprinter(secret, settings.name, settings.key)
+        self._tails = {log: self._tail(config, log) for log in range(len(self.topology.logs))}
+        self.sinks = [
+            SinkWatch(settings, sink, self.table, clusters) for sink in range(len(self.topology.sinks))
+        ]
+        self._audits = {
+            sink: AuditFile(audit, sink, self.sinks[sink].resolve, self._fingerprinter)
+            for sink, audit in settings.audits.items()
+        }
+        self.open_logs: set[int] = set()
+        self.ends = np.zeros(0, np.int64)
+        self._targets: I64 | None = None
+        self._audit_targets: dict[int, int] = {}
+        self._cycle: Cycle | None = None
+
+    # ------------------------------------------------------------------ a cycle
+
+    def open(self) -> dict[int, str]:
+        """Open the logs that are not open yet. Returns why others cannot be, by log."""
+        problems = {}
+        for log in self.topology.downstream_first():
+            if log not in self.open_logs:
+                try:
+                    self._tails[log].open()
+                    self.open_logs.add(log)
+                except ClusterError as error:
+                    problems[log] = str(error)
+        return problems
+
+    def read(self, idle_seconds: float) -> Reads:
+        """Read once from everything, most downstream first; if all is idle, wait for `idle_seconds`."""
+        reads = Reads()
+        for sink, audit in self._audits.items():
+            if self._may_read_audit(sink):
+                reads.sinks[sink] = audit.read(LINES_A_CYCLE)
+        behind = {log for log in self.open_logs if not self._is_at_end(log)}
+        share = idle_seconds / max(1, len(self.open_logs))
+        for log in self.topology.downstream_first():
+            if log in self.open_logs and not self._is_held_back(log, behind):
+                wait = BUSY_READ_SECONDS if log in behind else share if not behind else 0.0
+                reads.logs[log] = self._tails[log].read(RECORDS_A_CYCLE, wait)
+        return reads
+
+    def observe(self, number: int, now_ms: int, reads: Reads) -> Outcome:
+        """Hand a cycle's reads to the ledger, the audit logs' problems aside."""
+        self._cycle = Cycle(
+            number,
+            now_ms,
+            self._progress(),
+            [read.batch for read in reads.logs.values()],
+            [read.batch for read in reads.sinks.values()],
+        )
+        return self.ledger.observe(self._cycle)
+
+    def conclude(self, outcome: Outcome, reads: Reads) -> None:
+        """Take end offsets where suspects need them, and judge."""
+        assert self._cycle is not None, "observe comes first"
+        ends = self.take_ends(reads) if self.ledger.wants_barrier else None
+        self.ledger.conclude(self._cycle, ends, outcome)
+
+    def take_ends(self, reads: Reads) -> I64 | None:
+        """High watermarks of all logs by slot, most downstream first; None where a log is not readable.
+
+        The order matters: what lies below a mirror's end has its upstream copies below the end of the log
+        above, which is asked later.
+        """
+        if len(self.open_logs) < len(self.topology.logs):
+            return None
+        ends = np.zeros(len(self.table), np.int64)
+        for log in self.topology.downstream_first():
+            try:
+                found = self._clusters.high_watermarks(self.topology.logs[log].cluster, self._topics(log))
+            except ClusterError as error:
+                reads.errors.setdefault(log, []).append(type(error).__name__)
+                return None
+            for (topic, number), end in found.items():
+                slot = self.table.find(log, topic, number)
+                if slot is not None:
+                    ends[slot] = end
+        self.ends = ends
+        return ends
+
+    # ---------------------------------------------------------------- how far
+
+    def is_caught_up(self, reads: Reads) -> bool:
+        """Whether everything that was there at the start has been read."""
+        if len(self.open_logs) < len(self.topology.logs):
+            return False
+        if self._targets is None:
+            self._targets = self.take_ends(reads)
+            self._audit_targets = {sink: audit.size() for sink, audit in self._audits.items()}
+        if self._targets is None:
+            return False
+        positions, at_end = self._positions(), self._at_end()
+        done = (positions[: len(self._targets)] >= self._targets) | at_end[: len(self._targets)]
+        audits = all(self._audits[sink].position >= size for sink, size in self._audit_targets.items())
+        return bool(done.all()) and audits
+
+    def positions(self) -> Mapping[int, int]:
+        """Next offset by slot."""
+        return {slot: offset for tail in self._tails.values() for slot, offset in tail.positions.items()}
+
+    def audited(self) -> Mapping[int, int]:
+        """Bytes read of each sink's audit log."""
+        return {sink: audit.position for sink, audit in self._audits.items()}
+
+    def covered_since(self, log: int) -> int | None:
+        """Coverage start of a log in ms; None: from the beginning, or not open yet."""
+        starts = [b.covered_since_ms for b in self._tails[log].beginnings.values()]
+        return max((start for start in starts if start is not None), default=None)
+
+    def covered_since_ms(self, log: int) -> int | None:
+        """As `covered_since`, moved by evictions."""
+        start, evicted = self.covered_since(log), self.ledger.held.retention.evicted_until
+        return max((moment for moment in (start, evicted) if moment is not None), default=None)
+
+    def lag_records(self, log: int) -> dict[str, int]:
+        """Offsets between position and end, by physical topic, as of the last end offsets taken."""
+        lag = dict.fromkeys(self.settings.topics[log], 0)
+        for slot, position in self._tails[log].positions.items():
+            if slot < len(self.ends) and slot not in self._tails[log].at_end:
+                lag[self.table[slot].topic] += max(0, int(self.ends[slot]) - position)
+        return lag
+
+    def close(self) -> None:
+        """Give up all connections and files."""
+        for tail in self._tails.values():
+            tail.close()
+        for audit in self._audits.values():
+            audit.close()
+
+    # ---------------------------------------------------------------- wiring
+
+    def _tail(self, config: Config, log: int) -> Tail:
+        cluster = self._clusters.settings[self.topology.logs[log].cluster]
+        settings = TailSettings(
+            cluster, log, self.settings.topics[log], self._start(log), config.limits.fetch_rate
+        )
+        return Tail(settings, self.table, self._fingerprinter, self._clusters.log)
+
+    def _start(self, log: int) -> Start:
+        """Upstream begins a margin earlier than downstream, so that a copy never comes before its original."""
+        at = self.settings.start
+        deepest = max(self.topology.depth(other) for other in range(len(self.topology.logs)))
+        levels = deepest - self.topology.depth(log)
+        if at.kind == "earliest":
+            return Start("earliest")
+        if at.kind == "latest" and not levels:
+            return Start("latest")
+        back = (at.seconds or 0.0) + levels * self.settings.margin_seconds
+        return Start("timestamp", self._clusters.started_ms - int(back * 1000))
+
+    def _topics(self, log: int) -> Iterable[str]:
+        return self.settings.topics[log]
+
+    def _is_at_end(self, log: int) -> bool:
+        tail = self._tails[log]
+        return tail.positions.keys() <= tail.at_end
+
+    def _is_held_back(self, log: int, behind: set[int]) -> bool:
+        """A log with too many suspects waits while a log above it has more to read."""
+        above = set(self.topology.above(log))
+        return bool(above & behind) and self.ledger.suspects().get(log, 0) > MOST_ORPHANS
+
+    def _may_read_audit(self, sink: int) -> bool:
+        """Positions can be placed once the logs are known; too many waiting effects hold the audit back."""
+        known = set(self.topology.seen_by(sink)) <= self.open_logs
+        return known and len(self.ledger.intake.waiting[sink]) < MOST_WAITING_EFFECTS
+
+    def _positions(self) -> I64:
+        positions = np.zeros(len(self.table), np.int64)
+        for slot, offset in self.positions().items():
+            positions[slot] = offset
+        return positions
+
+    def _at_end(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        at_end = np.zeros(len(self.table), np.bool_)
+        at_end[[slot for tail in self._tails.values() for slot in tail.at_end]] = True
+        return at_end
+
+    def _progress(self) -> Progress:
+        begun = np.zeros(len(self.table), np.int64)
+        compacted: set[int] = set()
+        for log, tail in self._tails.items():
+            for slot, beginning in tail.beginnings.items():
+                begun[slot] = beginning.offset
+            if tail.compacted:
+                compacted.add(log)
+        return Progress(
+            positions=self._positions(),
+            at_end=self._at_end(),
+            tailed=[slot for tail in self._tails.values() for slot in tail.positions],
+            begun=begun,
+            covered_since=tuple(self.covered_since(log) for log in range(len(self.topology.logs))),
+            committed=tuple(sink.committed() for sink in self.sinks),
+            truncated=frozenset(compacted),
+        )
+
+
+def _ledger_settings(config: Config, settings: PipelineSettings) -> LedgerSettings:
+    return LedgerSettings(
+        window_ms=int(settings.window_seconds * 1000),
+        margin_ms=int(settings.margin_seconds * 1000),
+        memory_bytes=config.limits.memory_bytes // len(config.pipelines),
+    )

@@ -1,0 +1,75 @@
+"""Starting, killing and reading the sink program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import sink_consumer
+from support.oracle import Effect, Where
+from support.process import LoggedProcess
+
+
+@dataclass(frozen=True)
+class SinkSettings:
+    """What the sink reads, and by which field it names its effects."""
+
+    bootstrap: str
+    cluster: str
+    topic: str
+    group: str = "charger"
+    key: str = "payment_id"
+    commit_every: int = 500
+
+
+class SinkProcess:
+    """The sink, and the files it writes under `folder`. May be started again after it has died."""
+
+    def __init__(self, settings: SinkSettings, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.charges = folder / "charges.jsonl"
+        self.audit = folder / "audit.jsonl"
+        self._settings = settings
+        self._process = LoggedProcess([], folder / "sink.log")
+
+    def start(self, die_after: int = 0) -> None:
+        """Start; with `die_after` it kills itself with -9 after that many records, before committing them."""
+        settings = self._settings
+        self._process.command = [
+            *(sys.executable, sink_consumer.__file__),
+            *("--bootstrap", settings.bootstrap, "--cluster", settings.cluster, "--topic", settings.topic),
+            *("--group", settings.group, "--key", settings.key),
+            *("--charges", str(self.charges), "--audit", str(self.audit)),
+            *("--commit-every", str(settings.commit_every), "--die-after", str(die_after)),
+        ]
+        self._process.start()
+
+    def wait_death(self, timeout: float = 60) -> int:
+        """The exit code of a sink that was started to die: -9."""
+        return self._process.wait_exit(timeout)
+
+    def stop(self) -> int:
+        """SIGTERM: it commits and leaves the group. 0 when all went well."""
+        return self._process.stop()
+
+    def close(self) -> None:
+        self._process.close()
+
+    def effects(self, stage: str) -> list[Effect]:
+        """Its own list, in its order, of charges for records of the log that `stage` names."""
+        if not self.charges.exists():
+            return []
+        whole_lines = self.charges.read_text().rpartition("\n")[0]
+        return [effect(stage, json.loads(line)) for line in whole_lines.splitlines()]
+
+    def has_acted_on(self, offsets: dict[int, int]) -> bool:
+        """Whether it has charged for the record at each of these offsets, by partition."""
+        acted = {(one.where.partition, one.where.offset) for one in self.effects("any")}
+        return set(offsets.items()) <= acted
+
+
+def effect(stage: str, charge: dict[str, object]) -> Effect:
+    topic, partition, offset = str(charge["topic"]), int(str(charge["partition"])), int(str(charge["offset"]))
+    return Effect(Where(stage, topic, partition, offset), str(charge["effect_id"]))

@@ -1,0 +1,131 @@
+"""A sink in a process of its own: charges for every record, lists its charges, writes audit lines, commits.
+
+Run as a program. Its list of charges is the independent truth about side effects; the audit file is what an
+application would write for others to read. With --die-after N it kills itself (-9) after the side effects of
+N records, before it commits them. SIGTERM makes it commit and leave.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    for name in ("--bootstrap", "--topic", "--group", "--cluster", "--key"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--charges", required=True, type=Path)
+    parser.add_argument("--audit", required=True, type=Path)
+    parser.add_argument("--commit-every", type=int, default=500)
+    parser.add_argument("--die-after", type=int, default=0)
+    return parser.parse_args()
+
+
+class Sink:
+    """Charges, then tells the audit file. Both are flushed for each record: a kill loses neither."""
+
+    def __init__(self, options: argparse.Namespace, charges: TextIO, audit: TextIO) -> None:
+        self._options = options
+        self._charges = charges
+        self._audit = audit
+        self._member = f"{options.group}-{os.getpid()}"
+
+    def act(self, message: Message) -> None:
+        """One charge, if the record has a key at all."""
+        key = key_of(message.value(), self._options.key)
+        if key is None:
+            return
+        position = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
+        effect = f"ch_{uuid.uuid4().hex}"
+        write_line(self._charges, {"effect_id": effect, "cluster": self._options.cluster, **position})
+        write_line(self._audit, {**self._audit_fields(key), **position, "effect_id": effect})
+
+    def _audit_fields(self, key: object) -> dict[str, object]:
+        return {
+            "key": key,
+            "cluster": self._options.cluster,
+            "group": self._options.group,
+            "member": self._member,
+            "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "outcome": "succeeded",
+        }
+
+
+def key_of(value: bytes | None, name: str) -> object:
+    """The business key as the record has it, None where a sink can do nothing with the record."""
+    try:
+        document = json.loads(value or b"null")
+    except ValueError:
+        return None
+    return document.get(name) if isinstance(document, dict) else None
+
+
+def write_line(file: TextIO, fields: dict[str, object]) -> None:
+    file.write(json.dumps(fields) + "\n")
+    file.flush()
+
+
+def consume(options: argparse.Namespace, sink: Sink) -> None:
+    """Read and act until SIGTERM; commits after every so many records and at the end."""
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
+    consumer = joined(options)
+    done = 0
+    uncommitted: dict[tuple[str, int], int] = {}
+    while not stopping:
+        for message in consumer.consume(num_messages=100, timeout=0.2):
+            if message.error() is not None:
+                sys.stderr.write(f"{message.error()}\n")
+                continue
+            sink.act(message)
+            uncommitted[message.topic(), message.partition()] = message.offset() + 1
+            done += 1
+            if done == options.die_after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if done % options.commit_every == 0:
+                commit(consumer, uncommitted)
+    commit(consumer, uncommitted)
+    consumer.close()
+
+
+def joined(options: argparse.Namespace) -> Consumer:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": options.bootstrap,
+            "group.id": options.group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": 3000,
+            "heartbeat.interval.ms": 500,
+        }
+    )
+    consumer.subscribe([options.topic])
+    return consumer
+
+
+def commit(consumer: Consumer, uncommitted: dict[tuple[str, int], int]) -> None:
+    """Commit exactly what was acted on, which `consume` may have been ahead of."""
+    if uncommitted:
+        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in uncommitted.items()]
+        consumer.commit(offsets=offsets, asynchronous=False)
+        uncommitted.clear()
+
+
+def main() -> None:
+    options = arguments()
+    with options.charges.open("a") as charges, options.audit.open("a") as audit:
+        consume(options, Sink(options, charges, audit))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 
 import pytest
 
@@ -14,8 +13,8 @@ PARTS = {
 }
 """What cannot run without a component."""
 
-missing: Counter[str] = Counter()
-"""How many tests asked in vain for a component, in this test run."""
+missing: set[str] = set()
+"""The components that tests of this run asked for in vain."""
 
 
 def compulsory() -> bool:
@@ -31,7 +30,7 @@ def require(component: str) -> None:
     """Skip the calling test, or fail it under CI=true, when `component` is not installed."""
     if present(component):
         return
-    missing[component] += 1
+    missing.add(component)
     reason = f"{component} is not installed: cannot run {PARTS[component]}"
     if compulsory():
         pytest.fail(f"{reason}; compulsory under CI=true", pytrace=False)
@@ -40,4 +39,4 @@ def require(component: str) -> None:
 
 def summary() -> list[str]:
     """One line for each component that was missed, naming the parts that did not run."""
-    return [f"NOT RUN, {count} test(s): {PARTS[name]}" for name, count in sorted(missing.items())]
+    return [f"NOT RUN without {name}: {PARTS[name]}" for name in sorted(missing)]

@@ -47,6 +47,8 @@ def headline(pipeline: PipelineStatus, *, ready: bool) -> str:
     if not made:
         records = sum(stage.records for stage in pipeline.stages if stage.layer is Layer.PRODUCE)
         text = f"No duplicates found in {_count(records, 'record')}"
+        if pipeline.unverified:
+            text += f", {pipeline.unverified:,} could not be verified"
     else:
         (first, maker), *more = made
         others = [f"{n:,} by {by}" for n, by in more]
@@ -56,6 +58,8 @@ def headline(pipeline: PipelineStatus, *, ready: bool) -> str:
         text += f", {_count(extra, 'side effect')} too many"
     elif made and any(stage.layer is Layer.CONSUME for stage in pipeline.stages):
         text += ", no side effect too many"
+    if not all(tail.up for stage in pipeline.stages for tail in stage.tails):
+        return f"{text}, but not every topic is being read"
     return text if ready else f"{text} so far, still catching up"
 
 
@@ -150,7 +154,9 @@ def _cost(pipeline: PipelineStatus) -> str:
     effects = {Origin(layer): pipeline.extra_effects[Origin(layer)] for layer in Layer}
     total = sum(effects.values())
     if not total:
-        return '<div class="cost"><p>No side effect happened more than once.</p></div>'
+        logged = any(stage.records for stage in pipeline.stages if stage.layer is Layer.CONSUME)
+        text = "No side effect happened more than once." if logged else "No side effect was logged yet."
+        return f'<div class="cost"><p>{text}</p></div>'
     present = {origin: n for origin, n in effects.items() if n}
     bar = "".join(f'<i class="{origin}" style="flex-grow:{n}"></i>' for origin, n in present.items())
     legend = "".join(
@@ -193,7 +199,9 @@ def _repeats(finding: Finding) -> str:
     """What the finding repeats, and how much later it came."""
     if finding.first is None:
         return ""
-    later = "" if finding.gap_seconds is None else f", {duration(finding.gap_seconds)} later"
+    later = ""
+    if finding.gap_seconds is not None:
+        later = f", {duration(finding.gap_seconds)} later" if finding.gap_seconds else ", same timestamp"
     return f"<small>repeats {escape(str(finding.first))}{later}</small>"
 
 

@@ -34,7 +34,7 @@ h1 { font-size: 27px; margin: 2px 0 18px; text-wrap: balance; }
 h2 { font-size: 17px; margin: 0 0 10px; }
 .flow { display: grid; grid-template-columns: repeat(var(--layers), minmax(0, 1fr)); gap: 34px; }
 .layer {
-  --tone: var(--faint); position: relative; display: flex; flex-direction: column;
+  --tone: var(--soft); position: relative; display: flex; flex-direction: column;
   background: var(--card); border: 1px solid var(--line); border-top: 4px solid var(--tone);
   border-radius: 12px; padding: 16px 18px 6px; box-shadow: var(--shadow);
 }

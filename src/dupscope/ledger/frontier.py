@@ -12,7 +12,7 @@ from dupscope.model.batch import I64, U64
 from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, offset_of, slot_of
 from dupscope.model.topology import SOURCE, Topology
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 
 
 def split(packed: U64) -> tuple[I64, I64]:
@@ -25,13 +25,14 @@ class Frontier:
     """Per mirror and upstream partition: the largest upstream offset whose faithful copy arrived.
 
     Only copies matched by tag count, and only those that lie in what was read of the destination.
-    `moved` tells that it rose since the last snapshot.
+    `moved` tells that it rose since the last snapshot. Rows below `_complete` lack no copy in that mirror.
     """
 
     def __init__(self, topology: Topology, rows: Rows) -> None:
         self._topology = topology
         self._rows = rows
         self._reached = [np.zeros(0, np.int64) for _ in topology.logs]
+        self._complete = [0 for _ in topology.logs]
         self.moved = False
 
     def advance(self, mirror: int, upstream: U64, timestamp: I64, covered_from: int | None) -> None:
@@ -71,7 +72,8 @@ class Frontier:
         rows = self._rows
         upstream = self._topology.logs[mirror].upstream or SOURCE
         found: list[I64] = []
-        for start in range(rows.first, rows.next, CHUNK):
+        whole = True
+        for start in range(max(rows.first, self._complete[mirror]), rows.next, CHUNK):
             slots = np.arange(start, min(start + CHUNK, rows.next), dtype=np.int64) % rows.capacity
             above = rows.position[upstream][slots]
             lacking = (above != 0) & (rows.position[mirror][slots] == 0) & (rows.state[slots] & CASE == 0)
@@ -79,7 +81,16 @@ class Frontier:
             partition, offset = split(above)
             reach = padded(confirmed, int(partition.max(initial=-1)) + 1)
             found.append(slots[offset < reach[partition]])
+            whole = whole and not len(slots) and start + CHUNK <= rows.next
+            if whole:
+                self._complete[mirror] = start + CHUNK
         return np.concatenate(found)[:limit] if found else np.empty(0, np.int64)
+
+    def reopen(self, slots: I64) -> None:
+        """Look again at rows that were complete: an upstream copy was entered late."""
+        if len(slots):
+            row = int(self._rows.numbers(slots).min())
+            self._complete = [min(complete, row) for complete in self._complete]
 
 
 def overtakes(position: int, confirmed: I64) -> bool:

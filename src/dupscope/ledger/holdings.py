@@ -109,6 +109,12 @@ class Holdings:
 
     # what is held
 
+    def reopen(self, log: int, filled: I64) -> None:
+        """Look again for missing copies in rows that got an upstream copy late."""
+        for mirror in self.topology.mirrors:
+            if self.topology.logs[mirror].upstream == log:
+                self.frontier.reopen(filled[self.rows.position[mirror][filled] == 0])
+
     def find(self, fp: tuple[int, int]) -> int:
         """The row slot of a key, -1 if there is none; what lies below the edge is forgotten first."""
         slot = self.rows.find_one(*fp)

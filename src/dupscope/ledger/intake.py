@@ -74,6 +74,7 @@ class Intake:
         if len(screened.orphans):
             held.orphans.add(cycle.number, cycle.now_ms, batch.log, screened.orphans)
             self.suspicious = True
+        held.reopen(batch.log, screened.filled)
         for mirror, (above, stamps) in screened.upstream.items():
             held.frontier.advance(mirror, above, stamps, held.covered_from(mirror, cycle))
         for index in screened.look.tolist():

@@ -163,7 +163,9 @@ class Ledger:
         lacking = any(m.deficit for part in verdict.windows for m in part.mirrors.values())
         _keep(self._lacking, case, wanted=lacking)
         _keep(self._unpassed, case, wanted=_has_extra_lineage(verdict))
+        slot = case.slot
         if self.held.book.settle(case, verdict):
+            self.held.frontier.reopen(np.array([slot]))
             for group in (self._lacking, self._unpassed):
                 group.discard(case)
 

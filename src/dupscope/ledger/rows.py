@@ -107,6 +107,10 @@ class Rows:
                 return slot
         return -1
 
+    def numbers(self, slots: I64) -> I64:
+        """Row numbers of live slots."""
+        return self.first + (slots - self.first) % self.capacity
+
     def is_live(self, slots: I64) -> Bools:
         """Whether slots hold rows that are not freed."""
         return np.asarray((slots - self.first) % self.capacity < len(self))

@@ -20,6 +20,7 @@ class Screened:
     look      indices of records that need a look, ascending
     expired   number of records below the edge, or that would start a case below the floor
     orphans   slots of rows that now hold a downstream copy without its upstream copy
+    filled    slots of older rows that got one more copy
     upstream  packed positions of upstream copies that were just paired by tag, by the mirror that has
               the faithful copy; with their timestamps
     """
@@ -27,6 +28,7 @@ class Screened:
     look: I64
     expired: int
     orphans: I64
+    filled: I64
     upstream: dict[int, tuple[U64, I64]]
 
 
@@ -67,7 +69,7 @@ class Screen:
         look = np.sort(np.concatenate([order[~first], order[hit][~fits]]))
         if batch.log != SOURCE:
             orphans = np.concatenate([orphans, self._last(int(np.count_nonzero(born)))])
-        return Screened(look, len(batch) - len(order) + late, orphans, paired)
+        return Screened(look, len(batch) - len(order) + late, orphans, where, paired)
 
     def _held(self, batch: RecordBatch, picked: I64, edge: Edge) -> I64:
         """Slots of the rows of these records; rows of the norm below the edge count as freed."""

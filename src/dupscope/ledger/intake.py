@@ -50,7 +50,7 @@ class Intake:
 
     def _pieces(self, batch: RecordBatch) -> Iterator[RecordBatch]:
         """The batch in parts that surely fit into the ring."""
-        step = max(1, self._held.rows.capacity // 4)
+        step = max(1, min(16384, self._held.rows.capacity // 4))
         for at in range(0, len(batch), step):
             part = slice(at, at + step)
             yield RecordBatch(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from dupscope.ledger.directory import Directory
 from dupscope.model.batch import I64, U64, Bools
@@ -37,7 +34,8 @@ class Rows:
     content         as in `RecordBatch`; of the source copy once there is one
     effect_id, at   of the one effect of a sink; `at` is the delay after the row's timestamp in ms, saturating
     read[sink]      0 no effect, NO_POSITION, or 1 + index of the log that the effect's position lies in
-    Memory is touched only as rows are used, so an unused capacity costs nothing.
+    The columns of one width lie side by side in one table: a row is one cache line, and memory is touched
+    only as rows are used, so an unused capacity costs nothing.
     """
 
     def __init__(self, topology: Topology, capacity: int) -> None:
@@ -45,15 +43,18 @@ class Rows:
         self.first = 0
         self.next = 0
         self.directory = Directory()
-        self.fp_hi = np.zeros(capacity, np.uint64)
-        self.content = np.zeros(capacity, np.uint64)
-        self._time_lo = np.zeros(capacity, np.uint32)
+        logs, sinks = len(topology.logs), len(topology.sinks)
+        self._wide = np.zeros((capacity, 2 + logs), np.uint64)
+        self._half = np.zeros((capacity, 1 + 2 * sinks), np.uint32)
         self._time_hi = np.zeros(capacity, np.uint16)
-        self.state = np.zeros(capacity, np.uint8)
-        self.position = [np.zeros(capacity, np.uint64) for _ in topology.logs]
-        self.effect_id = [np.zeros(capacity, np.uint32) for _ in topology.sinks]
-        self.at = [np.zeros(capacity, np.uint32) for _ in topology.sinks]
-        self.read = [np.zeros(capacity, np.uint8) for _ in topology.sinks]
+        self._bits = np.zeros((capacity, 1 + sinks), np.uint8)
+        self.fp_hi, self.content = self._wide[:, 0], self._wide[:, 1]
+        self.position = [self._wide[:, 2 + log] for log in range(logs)]
+        self._time_lo = self._half[:, 0]
+        self.effect_id = [self._half[:, 1 + sink] for sink in range(sinks)]
+        self.at = [self._half[:, 1 + sinks + sink] for sink in range(sinks)]
+        self.state = self._bits[:, 0]
+        self.read = [self._bits[:, 1 + sink] for sink in range(sinks)]
 
     def __len__(self) -> int:
         return self.next - self.first
@@ -85,10 +86,6 @@ class Rows:
         self._time_lo[slots] = (clean & 0xFFFFFFFF).astype(np.uint32)
         self._time_hi[slots] = (clean >> 32).astype(np.uint16)
 
-    def _counted(self) -> list[npt.NDArray[Any]]:
-        """The columns that say which copies and effects there are."""
-        return [*self.position, *self.effect_id, *self.at, *self.read]
-
     def find(self, fp_hi: U64, fp_lo: U64) -> I64:
         """The slot of each fingerprint, -1 for none. Fastest when sorted by `fp_lo`."""
         slots = self.directory.find(fp_lo)
@@ -119,12 +116,11 @@ class Rows:
         """Add rows without any copy yet, given sorted by `fp_lo`. Returns their slots."""
         slots = (self.next + np.arange(len(fp_hi), dtype=np.int64)) % self.capacity
         self.next += len(fp_hi)
+        for table in (self._wide, self._half, self._bits):
+            table[slots] = 0
         self.fp_hi[slots] = fp_hi
         self.content[slots] = content
         self.set_timestamp(slots, timestamp)
-        self.state[slots] = 0
-        for column in self._counted():
-            column[slots] = 0
         self.directory.insert(fp_lo, slots)
         return slots
 
@@ -143,9 +139,9 @@ class Rows:
         old = slots[order]
         new = (self.next + np.arange(len(old), dtype=np.int64)) % self.capacity
         self.next += len(old)
-        plain: list[npt.NDArray[Any]] = [self.fp_hi, self.content, self._time_lo, self._time_hi, self.state]
-        for column in [*plain, *self._counted()]:
-            column[new] = column[old]
+        for table in (self._wide, self._half, self._bits):
+            table[new] = table[old]
+        self._time_hi[new] = self._time_hi[old]
         self.directory.insert(low[order], new)
         inverse = np.empty(len(order), np.int64)
         inverse[order] = new

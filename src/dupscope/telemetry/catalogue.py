@@ -303,3 +303,22 @@ CATALOGUE: tuple[Metric, ...] = (
 )
 
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CATALOGUE}
+
+LABELS: dict[str, str] = {
+    "pipeline": "The pipeline's name in the configuration.",
+    "layer": "Where a duplicate was made: produce, mirror or consume. A stage has one layer.",
+    "stage": "Where copies are observed, by its unique name in the pipeline: source, a mirror, a sink.",
+    "topic": "The source topic's name, also at a mirror; on `tail_` metrics the physical topic's.",
+    "kind": "identical: the payload is that of what it repeats. conflicting: it is another.",
+    "origin": "Which layer a side effect too many comes from: produce, mirror or consume.",
+    "reason": "Why, from a closed set for each metric.",
+    "cluster": "The cluster's name in the configuration.",
+    "output": "Where findings are written: log.",
+    "shard": "This instance's part of the pipeline, from 0.",
+    "shards": "How many parts the pipeline has.",
+    "team": "Who owns the pipeline; empty if the configuration does not say.",
+    "reads": "The stages that a stage reads from, joined by commas.",
+    "version": "The version of dupscope.",
+    "python_version": "The version of Python.",
+}
+"""What a label says."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dupscope.telemetry.catalogue import BY_NAME, CATALOGUE, Metric, Type
+from dupscope.telemetry.catalogue import BY_NAME, CATALOGUE, LABELS, Metric, Type
 
 RESERVED = {"le", "quantile", "job", "instance", "exported_job", "exported_instance"}
 
@@ -78,3 +78,7 @@ class TestCatalogue:
         """Counters and histograms exist from the start: one born at 5 is invisible to increase()."""
         assert [m.name for m in CATALOGUE if m.start is None] == ["coverage_start_timestamp_seconds"]
         assert BY_NAME["coverage_start_timestamp_seconds"].type is Type.GAUGE
+
+    def test_labels_are_explained(self):
+        """Every label in use is explained, and nothing else is."""
+        assert {label for metric in CATALOGUE for label in metric.labels} == set(LABELS)

@@ -14,15 +14,15 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 INTRODUCTION = f"""# Metrics
 
 Served at `/metrics`, by default on port 9464, as Prometheus text or, where the scraper asks for it, as
-OpenMetrics. All names begin with `{PREFIX}`; the tables leave it out. This page is generated from the catalogue
-in `src/dupscope/telemetry/catalogue.py` by `make docs`.
+OpenMetrics. All names begin with `{PREFIX}`; the tables leave it out. This page is generated from the
+catalogue in `src/dupscope/telemetry/catalogue.py` by `make docs`.
 
 What can be relied on:
 
 - **Names and labels** marked stable do not change within a major version.
 - **Every series exists from the start**, counters at 0: a counter that is born at 5 is invisible to
-  `increase()`. Two exceptions: `coverage_start_timestamp_seconds` is absent until it is known, since 0 means that
-  the log is covered from its beginning; and `tail_errors_total` starts with the common reasons only.
+  `increase()`. Two exceptions: `coverage_start_timestamp_seconds` is absent until it is known, since 0 means
+  that the log is covered from its beginning; and `tail_errors_total` starts with the common reasons only.
 - **A scrape shows whole cycles.** Whatever one cycle of the detector found becomes visible at once, so
   `duplicates_total` and `duplicate_effects_total` always belong together.
 - **Any sum of `duplicates_total` counts findings.** No series is the total of others.

@@ -35,10 +35,12 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         secret = load_or_create(_prepared(config))
         clusters = Clusters(config.clusters, client_log(), int(time.time() * 1000))
         stack.callback(clusters.close)
-        watches = [PipelineWatch(config, each, secret, clusters) for each in config.pipelines.values()]
+        keep = ledger_file is not None
+        pipelines = config.pipelines.values()
+        watches = [PipelineWatch(config, each, secret, clusters, keep_lines=keep) for each in pipelines]
         for watch in watches:
             stack.callback(watch.close)
-        metrics = Metrics([shape_of(each) for each in config.pipelines.values()], __version__)
+        metrics = Metrics([shape_of(each) for each in pipelines], __version__)
         server = MetricsServer(metrics, config.listen.host, config.listen.port)
         stack.callback(server.stop)
         lines = LedgerFile(ledger_file)

@@ -42,11 +42,21 @@ class Reads:
 class PipelineWatch:
     """Reads and judges one pipeline. One thread only."""
 
-    def __init__(self, config: Config, settings: PipelineSettings, secret: bytes, clusters: Clusters) -> None:
+    def __init__(
+        self,
+        config: Config,
+        settings: PipelineSettings,
+        secret: bytes,
+        clusters: Clusters,
+        *,
+        keep_lines: bool = False,
+    ) -> None:
         self.settings = settings
         self.topology = settings.topology
         self.table = PartitionTable()
-        self.ledger = Ledger(settings.topology, _ledger_settings(config, settings), self.table)
+        self.ledger = Ledger(
+            settings.topology, _ledger_settings(config, settings, keep_lines=keep_lines), self.table
+        )
         self._clusters = clusters
         self._fingerprinter = Fingerprinter(secret, settings.name, settings.key)
         self._tails = {log: self._tail(config, log) for log in range(len(self.topology.logs))}
@@ -228,6 +238,12 @@ class PipelineWatch:
         at_end[[slot for tail in self._tails.values() for slot in tail.at_end]] = True
         return at_end
 
+    def _tailed(self) -> list[int]:
+        """Slots that are read; none while a log is not open, so that nothing expires before it was seen."""
+        if len(self.open_logs) < len(self.topology.logs):
+            return []
+        return [slot for tail in self._tails.values() for slot in tail.positions]
+
     def _progress(self) -> Progress:
         begun = np.zeros(len(self.table), np.int64)
         compacted: set[int] = set()
@@ -239,7 +255,7 @@ class PipelineWatch:
         return Progress(
             positions=self._positions(),
             at_end=self._at_end(),
-            tailed=[slot for tail in self._tails.values() for slot in tail.positions],
+            tailed=self._tailed(),
             begun=begun,
             covered_since=tuple(self.covered_since(log) for log in range(len(self.topology.logs))),
             committed=tuple(sink.committed() for sink in self.sinks),
@@ -247,8 +263,9 @@ class PipelineWatch:
         )
 
 
-def _ledger_settings(config: Config, settings: PipelineSettings) -> LedgerSettings:
+def _ledger_settings(config: Config, settings: PipelineSettings, *, keep_lines: bool) -> LedgerSettings:
     return LedgerSettings(
+        keep_lines=keep_lines,
         window_ms=int(settings.window_seconds * 1000),
         margin_ms=int(settings.margin_seconds * 1000),
         memory_bytes=config.limits.memory_bytes // len(config.pipelines),

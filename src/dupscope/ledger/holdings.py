@@ -126,9 +126,7 @@ class Holdings:
         if case.last_timestamp >= self.edge.edge:
             return slot
         self.close(slot)
-        where = np.array([slot])
-        self.rows.state[slot] = 0
-        self.rows.set_timestamp(where, np.zeros(1, np.int64))
+        self.rows.clear(slot)
         return -1
 
     def prune(self, case: Case, view: View) -> bool:
@@ -151,7 +149,7 @@ class Holdings:
     def close(self, slot: int) -> None:
         """Forget a case, keeping its lines for the ledger file."""
         case = self.book.close(slot)
-        if self.last_view is not None:
+        if self.settings.keep_lines and self.last_view is not None:
             self.closed += self.lines(case, self.last_view)
 
     def lines(self, case: Case, view: View) -> list[dict[str, object]]:

@@ -25,6 +25,10 @@ from dupscope.model.topology import Topology
 
 FOREVER = 1 << 62
 
+BARRIERS_AT_WILL = 32
+BARRIERS_A_WINDOW = 128
+"""With more than the former pending, at most this many more are taken within a window."""
+
 OVERTAKEN_AT_ONCE = 5_000
 """Rows that one cycle takes up as missing; more wait for the next cycle."""
 
@@ -44,10 +48,12 @@ class Ledger:
         self._lacking: set[Case] = set()
         self._unpassed: set[Case] = set()
         self._gone_past: tuple[I64, ...] = ()
+        self._now_ms = 0
 
     def observe(self, cycle: Cycle) -> Outcome:
         """Take in what a cycle read. The outcome holds what is lost at once, without a judgement."""
         outcome = Outcome()
+        self._now_ms = cycle.now_ms
         view = self.held.view(cycle, self._past(cycle))
         self.intake.observe(cycle, Concluder(view, outcome, cycle.now_ms))
         self._due[cycle.number] = set(self.intake.touched)
@@ -56,8 +62,15 @@ class Ledger:
 
     @property
     def wants_barrier(self) -> bool:
-        """Whether end offsets are needed after this cycle's reads."""
-        return self.intake.suspicious or (self.held.frontier.moved and not self.held.barriers.pending)
+        """Whether end offsets are needed after this cycle's reads.
+
+        While many barriers cannot pass, new suspects share one: barriers are memory.
+        """
+        pending = self.held.barriers.pending
+        if len(pending) >= BARRIERS_AT_WILL:
+            spacing_ms = self.held.settings.window_ms / BARRIERS_A_WINDOW
+            return self.intake.suspicious and self._now_ms - pending[-1].taken_ms >= spacing_ms
+        return self.intake.suspicious or (self.held.frontier.moved and not pending)
 
     def conclude(self, cycle: Cycle, ends: I64 | None, outcome: Outcome) -> None:
         """Judge what may be judged, and forget what is too old. `ends` are high watermarks by slot."""

@@ -132,6 +132,12 @@ class Rows:
         order = np.argsort(rows)
         return np.asarray(keys[order][np.searchsorted(rows[order], slots)])
 
+    def clear(self, slot: int) -> None:
+        """Empty a row that is forgotten before its turn: no copies, older than any edge."""
+        for table in (self._wide[:, 1:], self._half, self._bits):
+            table[slot] = 0
+        self._time_hi[slot] = 0
+
     def repeat(self, slots: I64) -> I64:
         """Append the same rows again, which makes the old ones stale. Returns the new slots, in order."""
         low = self.fingerprints_low(slots)

@@ -12,10 +12,11 @@ FUTURE_MS = 5 * 60 * 1000
 class LedgerSettings:
     """Durations in milliseconds.
 
-    `memory_bytes` bounds rows and cases together; `case_limit` the copies, and the effects, of one case.
+    `keep_lines`: forgotten cases leave their line for the ledger file. `memory_bytes` bounds rows and cases together; `case_limit` the copies, and the effects, of one case.
     """
 
     window_ms: int = 24 * 3600 * 1000
     margin_ms: int = 10 * 60 * 1000
     memory_bytes: int = 1 << 30
     case_limit: int = 1000
+    keep_lines: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,7 @@ def canonical_texts(columns: Sequence[Sequence[bytes]]) -> Messages:
     return pack_messages(list(map(b"".join, zip(*headed, strict=True))))
 
 
-@cache
+@lru_cache(4096)
 def _header(length: int, kind: FieldType = FieldType.TEXT) -> bytes:
     if length > MAX_FIELD_BYTES:
         raise UnkeyedError(Unkeyed.OVERSIZE)

@@ -75,10 +75,13 @@ class Fingerprinter:
 
     def effects(self, logical_topics: Sequence[str], keys: Sequence[Sequence[Field]]) -> tuple[U64, U64]:
         """The fingerprints (as in `Fingerprints`) of business keys, each in its logical topic."""
-        topics = {topic: row for row, topic in enumerate(dict.fromkeys(logical_topics))}
-        rows = np.fromiter(map(topics.__getitem__, logical_topics), np.int64, len(logical_topics))
-        low, high = (np.concatenate(column) for column in zip(*map(self._topic_key, topics), strict=True))
-        return siphash128(pack_messages(list(map(canonical, keys))), (low[rows], high[rows]))
+        halves = (np.empty(len(keys), np.uint64), np.empty(len(keys), np.uint64))
+        topics = np.array(logical_topics, np.object_)
+        for topic in set(logical_topics):
+            of_topic = topics == topic
+            for half, key in zip(halves, self._topic_key(topic), strict=True):
+                half[of_topic] = key
+        return siphash128(pack_messages(list(map(canonical, keys))), halves)
 
     def effect_ids(self, ids: Sequence[Octets]) -> U32:
         """Keyed digests of a sink's own ids of its effects: 0 for none, and for none only."""

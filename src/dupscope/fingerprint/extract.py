@@ -23,6 +23,7 @@ from dupscope.fingerprint.siphash import Messages, pack_messages
 from dupscope.fingerprint.unkeyed import Unkeyed, UnkeyedError
 from dupscope.model.batch import Bools
 
+_decode_any = msgspec.json.Decoder(msgspec.Raw).decode
 _REGISTRY_MAGIC = b"\0"
 _first_byte, _behind_prefix = itemgetter(slice(1)), itemgetter(slice(5, None))
 """A schema registry's serialiser writes a zero and a schema id of four bytes before the JSON."""
@@ -152,6 +153,14 @@ def _encoded(texts: Sequence[Any]) -> list[bytes]:
         return [str(text).encode() for text in texts]
 
 
+def _is_json(octets: bytes) -> bool:
+    try:
+        _decode_any(octets)
+    except ODD:
+        return False
+    return True
+
+
 class _Walk:
     """Follows one path through a document of any shape."""
 
@@ -164,8 +173,8 @@ class _Walk:
         for decode, get in self._steps:
             try:
                 found = bytes(get(decode(found)))
-            except msgspec.ValidationError:  # JSON, but no object
-                raise UnkeyedError(Unkeyed.MISSING_PATH) from None
+            except msgspec.ValidationError:  # no object
+                raise UnkeyedError(Unkeyed.MISSING_PATH if _is_json(found) else Unkeyed.UNDECODABLE) from None
             except ODD:
                 raise UnkeyedError(Unkeyed.UNDECODABLE) from None
             if not found:

@@ -199,7 +199,7 @@ class PipelineWatch:
         return Tail(settings, self.table, self._fingerprinter, self._clusters.log)
 
     def _start(self, log: int) -> Start:
-        """Upstream begins a margin earlier than downstream, so that a copy never comes before its original."""
+        """Upstream begins a margin before downstream, so that no copy comes without its original."""
         at = self.settings.start
         deepest = max(self.topology.depth(other) for other in range(len(self.topology.logs)))
         levels = deepest - self.topology.depth(log)

@@ -12,7 +12,8 @@ FUTURE_MS = 5 * 60 * 1000
 class LedgerSettings:
     """Durations in milliseconds.
 
-    `keep_lines`: forgotten cases leave their line for the ledger file. `memory_bytes` bounds rows and cases together; `case_limit` the copies, and the effects, of one case.
+    `memory_bytes` bounds rows and cases together; `case_limit` the copies, and the effects, of one case.
+    `keep_lines`: forgotten cases leave their line for the ledger file.
     """
 
     window_ms: int = 24 * 3600 * 1000

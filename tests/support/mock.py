@@ -10,6 +10,7 @@ import ctypes
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import confluent_kafka
 from confluent_kafka import Producer
@@ -34,9 +35,12 @@ def _library() -> ctypes.CDLL:
         "rd_kafka_mock_topic_create": (ctypes.c_int, [pointer, text, ctypes.c_int, ctypes.c_int]),
         "rd_kafka_mock_broker_set_down": (ctypes.c_int, [pointer, i32]),
         "rd_kafka_mock_broker_set_up": (ctypes.c_int, [pointer, i32]),
-        "rd_kafka_mock_broker_set_rtt": (ctypes.c_int, [pointer, i32, ctypes.c_int]),
         "rd_kafka_mock_partition_delete_records": (ctypes.c_int, [pointer, text, i32, i64]),
         "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [pointer, i32]),
+        "rd_kafka_mock_start_request_tracking": (None, [pointer]),
+        "rd_kafka_mock_get_requests": (ctypes.POINTER(pointer), [pointer, ctypes.POINTER(ctypes.c_size_t)]),
+        "rd_kafka_mock_request_api_key": (ctypes.c_int16, [pointer]),
+        "rd_kafka_mock_request_destroy_array": (None, [ctypes.POINTER(pointer), ctypes.c_size_t]),
         "rd_kafka_mock_push_request_errors_array": (
             None,
             [pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)],
@@ -66,7 +70,7 @@ class MockCluster:
     def bootstrap_servers(self) -> str:
         return self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
-    def __enter__(self) -> MockCluster:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,6 +108,18 @@ class MockCluster:
         """Answer the next Fetch requests with these error codes."""
         array = (ctypes.c_int * len(codes))(*codes)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _FETCH, len(codes), array)
+
+    def track_requests(self) -> None:
+        """Remember from now on what is asked."""
+        self._library.rd_kafka_mock_start_request_tracking(self._cluster)
+
+    def requests(self) -> set[int]:
+        """Kafka's numbers of the kinds of requests that came since tracking began."""
+        count = ctypes.c_size_t()
+        found = self._library.rd_kafka_mock_get_requests(self._cluster, ctypes.byref(count))
+        kinds = {self._library.rd_kafka_mock_request_api_key(found[at]) for at in range(count.value)}
+        self._library.rd_kafka_mock_request_destroy_array(found, count)
+        return kinds
 
     def stop(self) -> None:
         """Cut all connections and refuse new ones; the data stay."""

@@ -1,0 +1,139 @@
+"""Clusters that the reader's contract runs on: the same few verbs, on mock brokers and on a real one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from confluent_kafka import Producer, TopicPartition
+
+from dupscope.kafka.settings import ClusterSettings
+from support.broker import Broker
+from support.mock import MockCluster
+
+WRITES = {0: "Produce", 8: "OffsetCommit", 11: "JoinGroup", 12: "Heartbeat", 19: "CreateTopics"} | {
+    14: "SyncGroup",
+    22: "InitProducerId",
+    68: "ConsumerGroupHeartbeat",
+}
+"""Requests that leave a trace on a cluster."""
+
+
+class Cluster(Protocol):
+    answers_admin: bool
+    knows_times: bool
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
+    def create_topic(self, partitions: int, *, compacted: bool = False) -> str:
+        """A new topic of a name that no other test has."""
+
+    def produce(self, topic: str, records: Iterable[tuple]) -> None:
+        """Append (partition, key, value[, timestamp ms[, headers]])."""
+
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        """Move the log start up."""
+
+    def begin_watch(self) -> None:
+        """Forget what was done to the cluster so far."""
+
+    def traces(self) -> set[str]:
+        """What readers left behind since the watch began."""
+
+
+def new_topic() -> str:
+    return f"topic-{uuid.uuid4().hex[:12]}"
+
+
+def settings_of(cluster: Cluster, **properties: str) -> ClusterSettings:
+    return ClusterSettings("a", {"bootstrap.servers": cluster.bootstrap_servers, **properties})
+
+
+class MockContractCluster:
+    answers_admin = False
+    knows_times = False
+
+    def __init__(self) -> None:
+        self.mock = MockCluster()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.mock.bootstrap_servers
+
+    def create_topic(self, partitions: int, *, compacted: bool = False) -> str:
+        topic = new_topic()
+        self.mock.create_topic(topic, partitions)
+        return topic
+
+    def produce(self, topic: str, records: Iterable[tuple]) -> None:
+        self.mock.produce(topic, records)
+
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        self.mock.delete_records(topic, partition, before)
+
+    def begin_watch(self) -> None:
+        self.mock.track_requests()
+
+    def traces(self) -> set[str]:
+        return {WRITES[kind] for kind in self.mock.requests() if kind in WRITES}
+
+    def close(self) -> None:
+        self.mock.close()
+
+
+class KafkaContractCluster:
+    answers_admin = True
+    knows_times = True
+
+    def __init__(self, folder: Path) -> None:
+        self.broker = Broker("contract", folder)
+        self._groups: set[str] = set()
+        try:
+            self.broker.start()
+            self.broker.wait_ready()
+        except BaseException:
+            self.broker.close()
+            raise
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.broker.bootstrap
+
+    def create_topic(self, partitions: int, *, compacted: bool = False) -> str:
+        topic = new_topic()
+        self.broker.create_topic(topic, partitions, {"cleanup.policy": "compact"} if compacted else None)
+        return topic
+
+    def produce(self, topic: str, records: Iterable[tuple]) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 1})
+        append(producer, topic, records)
+
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        where = TopicPartition(topic, partition, before)
+        admin = self.broker.admin()  # its requests die with it
+        admin.delete_records([where])[where].result(20)
+
+    def begin_watch(self) -> None:
+        self._groups = self._known_groups()
+
+    def traces(self) -> set[str]:
+        return self._known_groups() - self._groups
+
+    def close(self) -> None:
+        self.broker.close()
+
+    def _known_groups(self) -> set[str]:
+        admin = self.broker.admin()
+        listed = admin.list_consumer_groups(request_timeout=20).result(21)
+        return {group.group_id for group in listed.valid}
+
+
+def append(producer: Producer, topic: str, records: Iterable[tuple]) -> None:
+    for partition, key, value, *rest in records:
+        timestamp, headers = (*rest, None, None)[:2]
+        extra = {} if timestamp is None else {"timestamp": timestamp}
+        producer.produce(topic, value, key, partition, headers=headers, **extra)
+    assert producer.flush(30) == 0

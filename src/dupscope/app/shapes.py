@@ -10,6 +10,14 @@ from dupscope.model.topology import SOURCE
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
 HOLE_REASONS = ("offset_out_of_range",)
+TAIL_ERRORS = (
+    "all_brokers_down",
+    "transport",
+    "authentication",
+    "topic_authorization_failed",
+    "unknown_topic_or_part",
+)
+"""The client has many more errors; these are the ones to expect. Others get a series when they happen."""
 
 
 def layer_of(log: int) -> Layer:
@@ -45,6 +53,7 @@ def shape_of(settings: PipelineSettings) -> PipelineShape:
             "unkeyed_records_total": tuple(Unkeyed),
             "unverified_total": tuple(Reason),
             "coverage_holes_total": HOLE_REASONS,
+            "tail_errors_total": TAIL_ERRORS,
             "audit_invalid_lines_total": tuple(InvalidReason),
         },
         team=settings.team or "",

@@ -16,7 +16,6 @@ import confluent_kafka
 from confluent_kafka import Producer
 
 _PRODUCER = 0
-_FETCH = 1
 
 
 def _library() -> ctypes.CDLL:
@@ -104,10 +103,10 @@ class MockCluster:
         )
         assert code == 0, code
 
-    def fail_fetches(self, *codes: int) -> None:
-        """Answer the next Fetch requests with these error codes."""
+    def fail(self, kind: int, *codes: int) -> None:
+        """Answer the next requests of a kind (by Kafka's number of it) with these error codes."""
         array = (ctypes.c_int * len(codes))(*codes)
-        self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _FETCH, len(codes), array)
+        self._library.rd_kafka_mock_push_request_errors_array(self._cluster, kind, len(codes), array)
 
     def track_requests(self) -> None:
         """Remember from now on what is asked."""

@@ -23,7 +23,7 @@ class Start:
 
     def __post_init__(self) -> None:
         if (self.kind == "timestamp") != (self.timestamp_ms is not None):
-            raise ValueError("a timestamp goes with the start 'timestamp', and with no other")
+            raise ValueError("a timestamp goes with the start 'timestamp', and no other")
 
 
 @dataclass(frozen=True, slots=True)

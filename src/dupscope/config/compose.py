@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.settings import FIELDS, AuditSettings
 from dupscope.config.mask import plain
 from dupscope.config.problems import Problems, join, nearest
 from dupscope.config.secrets import Surroundings, resolve
 from dupscope.config.settings import Config, Limits, LogSettings, PipelineSettings
-from dupscope.config.stages import stages
+from dupscope.config.stages import Stages, stages
 from dupscope.config.tree import AuditNode, Document, PipelineNode
 from dupscope.config.values import PropertySpec
 from dupscope.kafka.settings import DENIED, ClusterSettings
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-AUDIT_FIELDS = (
-    "key",
-    "cluster",
-    "topic",
-    "partition",
-    "offset",
-    "group",
-    "member",
-    "at",
-    "effect_id",
-    "outcome",
-)
 
 
 def compose(file: Path, document: Document, env: Mapping[str, str], problems: Problems) -> Config:
     """The configuration of a document. Meaningless, though complete, when there are problems."""
     surroundings = Surroundings(file.parent, env)
     _check_names(document, problems)
-    clusters = {
-        name: _cluster(name, specs, surroundings, problems) for name, specs in document.clusters.items()
-    }
+    clusters = clusters_of(document.clusters, surroundings, problems)
     pipelines = {
         name: _pipeline(name, node, clusters, surroundings, problems)
         for name, node in document.pipelines.items()
@@ -68,8 +55,13 @@ def _check_names(document: Document, problems: Problems) -> None:
     for path, name in names:
         if not _NAME.fullmatch(name):
             problems.add(join(path, name), "a name has letters, digits, '_', '-' and '.' only; rename it")
-    if not document.pipelines:
-        problems.add("pipelines", "has no pipeline; 'dupscope keys TOPIC…' writes a first one")
+
+
+def clusters_of(
+    clusters: Mapping[str, Mapping[str, PropertySpec]], surroundings: Surroundings, problems: Problems
+) -> dict[str, ClusterSettings]:
+    """The settings of each cluster, secrets resolved."""
+    return {name: _cluster(name, specs, surroundings, problems) for name, specs in clusters.items()}
 
 
 def _cluster(
@@ -97,11 +89,12 @@ def _pipeline(
     if not node.window > 0:
         problems.add(join(path, "window"), "must be longer than nothing; write for example '24h'")
     composed = stages(name, node, clusters, problems)
-    audits = {
-        index: _audit(sink.audit, surroundings, join(path, f"sinks.{sink_name}.audit"), problems)
-        for index, (sink_name, sink) in enumerate(node.sinks.items())
-        if sink.audit is not None
-    }
+    audits = {}
+    for index, (sink, sink_node) in enumerate(node.sinks.items()):
+        if sink_node.audit is not None:
+            path_of_audit = join(path, f"sinks.{sink}.audit")
+            _check_fields(sink_node.audit, join(path_of_audit, "fields"), problems)
+            audits[index] = _audit(sink_node.audit, composed, index, surroundings)
     return PipelineSettings(
         topology=composed.topology,
         key=node.key,
@@ -114,8 +107,24 @@ def _pipeline(
     )
 
 
-def _audit(node: AuditNode, surroundings: Surroundings, path: str, problems: Problems) -> AuditSettings:
+def _check_fields(node: AuditNode, path: str, problems: Problems) -> None:
     for ours in node.fields:
-        if ours not in AUDIT_FIELDS:
-            problems.add(join(path, f"fields.{ours}"), f"unknown field; {nearest(ours, AUDIT_FIELDS)}")
-    return AuditSettings(str(surroundings.path(node.file)), dict(node.fields))
+        if ours not in FIELDS:
+            problems.add(join(path, ours), f"unknown field; {nearest(ours, FIELDS)}")
+    try:
+        AuditSettings(node.file, node.fields)
+    except ValueError as error:
+        problems.add(path, f"{error}; give each field a name of its own")
+
+
+def _audit(node: AuditNode, composed: Stages, sink: int, surroundings: Surroundings) -> AuditSettings:
+    """The audit settings of a sink, without its own names where these are wrong."""
+    settings = AuditSettings(
+        str(surroundings.path(node.file)),
+        group=composed.topology.sinks[sink].group,
+        logical_topic=composed.only_topic_of(sink),
+    )
+    try:
+        return replace(settings, names=dict(node.fields))
+    except ValueError:
+        return settings

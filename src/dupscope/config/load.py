@@ -7,11 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from dupscope.config.compose import compose
+from dupscope.config.compose import clusters_of, compose
 from dupscope.config.problems import Problems, join
-from dupscope.config.reader import Reader
+from dupscope.config.reader import Reader, hints
+from dupscope.config.secrets import Surroundings
 from dupscope.config.settings import Config
 from dupscope.config.tree import Document
+from dupscope.kafka.settings import ClusterSettings
 from dupscope.model.errors import ConfigError
 
 
@@ -26,6 +28,17 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     config = compose(path, document, env, problems)
     problems.raise_if_any()
     return config
+
+
+def load_clusters(path: Path, env: Mapping[str, str]) -> dict[str, ClusterSettings]:
+    """The clusters in a file, whatever else it holds. Raises `ConfigError` with what is wrong with them."""
+    problems = Problems(str(path))
+    raw = _parse(_text(path), problems)
+    section = raw.get("clusters") if isinstance(raw, dict) else None
+    specs = Reader(problems).read(hints(Document)["clusters"], section, "clusters")
+    found = clusters_of(specs, Surroundings(path.parent, env), problems)
+    problems.raise_if_any()
+    return found
 
 
 def _text(path: Path) -> str:

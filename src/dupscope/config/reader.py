@@ -62,7 +62,7 @@ class Reader:
         if origin is list:
             return self._list(kind, raw, path)
         if origin is dict:
-            return self._dict(kind, raw, path)
+            return self._dict(kind, raw, path, meta)
         if origin is Literal:
             return self._choice(get_args(kind), raw, path)
         return self._scalar(kind, raw, path, meta)
@@ -119,11 +119,13 @@ class Reader:
             return []
         return [self.read(item, entry, f"{path}[{index}]") for index, entry in enumerate(raw)]
 
-    def _dict(self, kind: Form, raw: object, path: str) -> dict[str, Typed]:
+    def _dict(self, kind: Form, raw: object, path: str, meta: msgspec.Meta | None) -> dict[str, Typed]:
         _, item = get_args(kind)
         if not isinstance(raw, dict):
             self._problems.add(path, f"{values.describe(raw)} must be a mapping of names to values")
             return {}
+        if not raw and meta and meta.min_length and meta.examples:
+            self._problems.add(path, f"has no entry; for example '{flow(meta.examples[0])}'")
         for name in raw:
             if not isinstance(name, str):
                 self._problems.add(join(path, name), "this name is not text; put it in quotes")

@@ -20,6 +20,12 @@ class Stages:
     topology: Topology
     topics: tuple[Mapping[str, str], ...]
 
+    def only_topic_of(self, sink: int) -> str | None:
+        """The logical topic that a sink reads, None where it reads several."""
+        logs = self.topology.sinks[sink].reads
+        found = {logical for log in logs for logical in self.topics[log].values()}
+        return found.pop() if len(found) == 1 else None
+
 
 def stages(name: str, node: PipelineNode, clusters: Collection[str], problems: Problems) -> Stages:
     """The stages of a pipeline. What does not fit is reported and left out."""

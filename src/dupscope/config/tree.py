@@ -191,7 +191,11 @@ class Document(Node, frozen=True):
     ]
     pipelines: Annotated[
         dict[str, PipelineNode],
-        Meta(description="Pipelines, by name.", examples=[{"payments": "{…}"}]),
+        Meta(
+            description="Pipelines, by name. `dupscope keys` writes a first one.",
+            examples=[{"payments": {"key": "…", "source": "…"}}],
+            min_length=1,
+        ),
     ]
     state: Annotated[StateNode, Meta(description="What dupscope keeps on disk.")] = StateNode()
     fingerprint_key: Annotated[

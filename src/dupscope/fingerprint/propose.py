@@ -117,14 +117,25 @@ def propose(topic: str, records: Sequence[Sampled]) -> Proposal:
     return Proposal(topic, len(sample), sample.tombstones, sample.undecodable, tuple(_same(ranked, twin)))
 
 
-def refine(records: Sequence[Sampled], spec: KeySpec) -> KeySpec | None:
-    """A finer key for one that repeats with other payloads: the same and one more path, or None."""
-    if spec.kind != "json":
-        return None
+def examine(records: Sequence[Sampled], spec: KeySpec) -> tuple[Repeats, KeySpec | None]:
+    """How a key repeats in a sample; and where it is too coarse, a finer one: the same and one more path."""
     sample = table(records)
     columns = [column for column in sample.columns.values() if not column.fractional]
-    finer = _finer(sample, spec, columns, _changing_fields(sample, columns))
-    return finer.spec if finer else None
+    changing = _changing_fields(sample, columns)
+    repeats = measure(sample, _cells(sample, spec), changing)
+    finer = None
+    if spec.kind == "json" and repeats.other_share > COARSE_SHARE:
+        finer = _finer(sample, spec, columns, changing)
+    return repeats, finer.spec if finer else None
+
+
+def _cells(sample: Table, spec: KeySpec) -> list[tuple[Cell, ...] | None]:
+    """The values of a key, one per record, None where a part of it is missing."""
+    parts = spec.paths if spec.kind == "json" else ("",)
+    specs = [KeySpec("json", (path,)) if path else spec for path in parts]
+    nothing: list[Cell] = [None] * len(sample)
+    found = [sample.columns[part].cells if part in sample.columns else nothing for part in specs]
+    return [None if None in row else row for row in zip(*found, strict=True)]
 
 
 def measure(sample: Table, cells: Sequence[object], changing: frozenset[str] = frozenset()) -> Repeats:
@@ -214,15 +225,15 @@ def reason(verdict: Verdict, repeats: Repeats, share: float) -> str:
     """Why a candidate is judged so, as a sentence."""
     if verdict is Verdict.NAMES_FACT:
         if repeats.resent:
-            return f"repeats differ only in {', '.join(repeats.changing)}: it names one fact"
+            return f"repeats differ only in {' and '.join(repeats.changing)}, so it names one fact"
         most = " nearly all" if repeats.other else ""
-        return f"repeats carry{most} the same payload: it names one fact"
+        return f"repeats carry{most} the same payload, so it names one fact"
     return {
-        Verdict.UNIQUE: "never repeats in this sample: it may name one fact",
+        Verdict.UNIQUE: "never repeats, so it may name one fact",
         Verdict.MAYBE_MESSAGE: "never repeats, and its name says that each sending may get a new one",
-        Verdict.COARSE: f"{percent(repeats.other_share)} repeat it with another payload: too coarse alone",
-        Verdict.NAMES_MESSAGE: "new even where all else repeats: it names the message, not the fact",
-        Verdict.TIME: "a time: a resend may carry a new one, and two facts may share one",
+        Verdict.COARSE: f"{percent(repeats.other_share)} repeat it with another payload, so it is too coarse",
+        Verdict.NAMES_MESSAGE: "new even where all else repeats, so it names the message, not the fact",
+        Verdict.TIME: "a time: a resend may bring a new one, and two facts may share one",
         Verdict.SPARSE: f"only {percent(share)} of the records have it",
     }[verdict]
 
@@ -249,31 +260,19 @@ def _finer(
     sample: Table, spec: KeySpec, columns: Iterable[Column], changing: frozenset[str]
 ) -> Candidate | None:
     """The best of `spec` with one more path of few values, if any makes it fine enough."""
-    base = [sample.columns[KeySpec("json", (path,))].cells for path in spec.paths if _held(sample, path)]
-    if len(base) < len(spec.paths):
-        return None
     best: Candidate | None = None
     for column in columns:
         if column.spec.kind != "json" or column.spec.paths[0] in spec.paths or not _tells_apart(column):
             continue
-        cells = [_joined(row) for row in zip(*base, column.cells, strict=True)]
-        repeats = measure(sample, cells, changing)
+        finer = KeySpec("json", (*spec.paths, column.spec.paths[0]))
+        repeats = measure(sample, _cells(sample, finer), changing)
         share = repeats.present / len(sample)
         if share < SPARSE_SHARE or repeats.other_share > COARSE_SHARE:
             continue
         if best is None or (repeats.other, -share) < (best.repeats.other, -best.present_share):
             verdict = Verdict.NAMES_FACT if repeats.present > repeats.distinct else Verdict.UNIQUE
-            finer = KeySpec("json", (*spec.paths, column.spec.paths[0]))
             best = Candidate(finer, share, repeats, verdict, reason(verdict, repeats, share))
     return best
-
-
-def _held(sample: Table, path: str) -> bool:
-    return KeySpec("json", (path,)) in sample.columns
-
-
-def _joined(row: tuple[Cell, ...]) -> tuple[Cell, ...] | None:
-    return None if None in row else row
 
 
 def _tells_apart(column: Column) -> bool:

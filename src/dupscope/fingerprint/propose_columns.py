@@ -43,14 +43,6 @@ class Column:
     fractional: bool = False
 
     @property
-    def label(self) -> str:
-        """What a person calls it."""
-        if self.spec.kind == "kafka_key":
-            return "the Kafka key"
-        names = " + ".join(self.spec.paths)
-        return f"header {names}" if self.spec.kind == "header" else names
-
-    @property
     def holds_times(self) -> bool:
         """All values look like moments: ISO dates, or seconds to nanoseconds since 1970."""
         texts = [cell for cell in self.cells if isinstance(cell, str)]

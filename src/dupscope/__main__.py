@@ -1,0 +1,6 @@
+"""`python -m dupscope`."""
+
+from dupscope.app.cli import main
+
+if __name__ == "__main__":
+    main()

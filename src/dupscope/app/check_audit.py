@@ -1,0 +1,126 @@
+"""Whether a sink's audit log is there, can be read, and says what is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dupscope.app.check_report import Level, Section, plural
+from dupscope.audit.line import Effect, LineReader
+from dupscope.audit.reasons import InvalidLineError, InvalidReason
+from dupscope.audit.settings import AuditSettings
+from dupscope.config.settings import PipelineSettings
+from dupscope.fingerprint.propose import percent
+
+LAST_BYTES = 1 << 18
+"""How much of the end of the file is looked at."""
+
+_MEANING = {
+    InvalidReason.NOT_JSON: "are no JSON object",
+    InvalidReason.NO_KEY: "have no business key: map it, audit: {fields: {key: …}}",
+    InvalidReason.BAD_KEY: "have a key of another shape than the pipeline's",
+    InvalidReason.NO_TIME: "have neither position nor time: map one, audit: {fields: {at: …}}",
+    InvalidReason.BAD_TIME: "have a time that is no RFC 3339 with offset and no seconds since 1970",
+    InvalidReason.BAD_POSITION: "have a position that is not whole: it takes topic, partition and offset",
+    InvalidReason.UNKNOWN_TOPIC: "name no topic that the sink reads",
+    InvalidReason.FOREIGN_GROUP: "are of another consumer group",
+}
+
+
+@dataclass(slots=True)
+class AuditLook:
+    """What the last whole lines of an audit file say."""
+
+    lines: int = 0
+    effects: int = 0
+    placed: int = 0
+    invalid: Counter[str] = field(default_factory=Counter)
+
+
+def look_at_audit(pipeline: PipelineSettings, sink: int, section: Section) -> None:
+    """Look at the audit log of one sink and say what is wrong with it."""
+    name = pipeline.topology.sinks[sink].name
+    settings = pipeline.audits.get(sink)
+    if settings is None:
+        section.add(Level.NOTE, name, "no audit log: its effects, and duplicates among them, go unseen")
+        return
+    try:
+        lines = last_lines(Path(settings.path))
+    except FileNotFoundError:
+        _tell_absent(Path(settings.path), name, section)
+    except OSError as error:
+        section.add(Level.PROBLEM, name, f"{settings.path}: cannot be read: {error.strerror}; fix its access")
+    else:
+        _tell(settings, look(pipeline, sink, lines), name, section)
+
+
+def last_lines(file: Path) -> list[bytes]:
+    """The whole lines in the last part of a file. Raises OSError."""
+    with file.open("rb") as opened:
+        size = opened.seek(0, 2)
+        begin = opened.seek(max(0, size - LAST_BYTES))
+        *lines, _ = opened.read(LAST_BYTES).split(b"\n")
+    return lines[1:] if begin else lines
+
+
+def look(pipeline: PipelineSettings, sink: int, lines: list[bytes]) -> AuditLook:
+    """Read lines as `run` would."""
+    reader = LineReader(pipeline.audits[sink], pipeline.key)
+    found = AuditLook(len(lines))
+    for line in lines:
+        try:
+            effect = reader.read(line)
+            if effect is not None:
+                _place(pipeline, sink, effect)
+                found.effects += 1
+                found.placed += effect.offset is not None
+        except InvalidLineError as error:
+            found.invalid[error.reason] += 1
+    return found
+
+
+def _place(pipeline: PipelineSettings, sink: int, effect: Effect) -> None:
+    """Raises InvalidLineError where the effect's record cannot lie in a log that the sink reads."""
+    if effect.topic is None:
+        if effect.offset is not None:
+            raise InvalidLineError(InvalidReason.BAD_POSITION)
+        if pipeline.audits[sink].logical_topic is None:
+            raise InvalidLineError(InvalidReason.UNKNOWN_TOPIC)
+        return
+    topology = pipeline.topology
+    for log in topology.sinks[sink].reads:
+        if effect.cluster in (None, topology.logs[log].cluster) and effect.topic in pipeline.topics[log]:
+            return
+    raise InvalidLineError(InvalidReason.UNKNOWN_TOPIC)
+
+
+def _tell_absent(file: Path, name: str, section: Section) -> None:
+    if file.parent.is_dir():
+        text = "is not there yet; it is followed once it is: check that the sink writes it, and the mount"
+        section.add(Level.WARNING, name, f"{file} {text}")
+    else:
+        section.add(Level.PROBLEM, name, f"there is no folder {file.parent}: fix the path, or mount it")
+
+
+def _tell(settings: AuditSettings, found: AuditLook, name: str, section: Section) -> None:
+    if not found.lines:
+        section.add(Level.NOTE, name, f"{settings.path}: no line yet")
+        return
+    read = found.lines - sum(found.invalid.values())
+    level = Level.OK if read else Level.PROBLEM
+    section.add(
+        level, name, f"{settings.path}: {read:,} of the last {plural(found.lines, 'line')} can be used"
+    )
+    for reason, count in found.invalid.most_common():
+        meaning = _MEANING.get(InvalidReason(reason), f"cannot be used: {reason}")
+        level = Level.WARNING if read else Level.PROBLEM
+        section.add(level, name, f"{percent(count / found.lines)} of them {meaning}")
+    if found.placed < found.effects:
+        share = percent(1 - found.placed / found.effects)
+        weaker = (
+            "duplicates are then told by number, not by record: log topic, partition and offset if you can"
+        )
+        section.add(Level.NOTE, name, f"{share} of the effects name no position (the weaker mode): {weaker}")
+    if settings.group is None:
+        section.add(Level.NOTE, name, "no group is named: what the sink's own dedup absorbed cannot be told")

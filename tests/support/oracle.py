@@ -185,7 +185,7 @@ def judge_case(flow: Flow, case: Case, copies: Copies, truth: Truth) -> list[Lin
             truth.duplicates["produce", SOURCE, topic, kind] += 1
             truth.extras[place(SOURCE, copy)] += 1
     for mirror, upstream in flow.mirrors.items():
-        above = copies.get(upstream, [])
+        above = [line.copies[upstream] for line in lineages if upstream in line.copies]
         if not above:
             truth.unverified["mirror", mirror, "not_in_source"] += len(copies.get(mirror, []))
             continue

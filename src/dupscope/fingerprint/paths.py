@@ -40,7 +40,7 @@ def _struct(fields: Mapping[Steps, Wanted]) -> type[msgspec.Struct]:
     names = _names(list(fields))
     members = [(f"f{index}", *_member(_below(fields, name))) for index, name in enumerate(names)]
     renamed = {f"f{index}": name for index, name in enumerate(names)}
-    return msgspec.defstruct("Step", members, rename=renamed, gc=False)
+    return msgspec.defstruct("Step", members, rename=renamed, kw_only=True, gc=False)
 
 
 def _member(fields: Mapping[Steps, Wanted]) -> tuple[Any, Any]:

@@ -49,10 +49,9 @@ def effects_on(copies: list[brute.Copy], draw: random.Random) -> list[brute.Effe
     for sink, reads in enumerate(READS.values()):
         for copy in copies:
             if STAGES[copy.where.log] in reads:
-                times = draw.choice((0, 1, 1, 2))
-                effects += [
-                    brute.Effect(sink, copy.where, 0, copy.key, draw.randrange(4)) for _ in range(times)
-                ]
+                for _ in range(draw.choice((0, 1, 1, 2))):
+                    effect_id = draw.randrange(4)
+                    effects.append(brute.Effect(sink, copy.where, 0, copy.key, effect_id))
     draw.shuffle(effects)
     return effects
 

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dupscope.app.check_audit import look_at_audit
@@ -18,11 +18,23 @@ from dupscope.config.load import load
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.propose import percent
 from dupscope.fingerprint.settings import describe
+from dupscope.fingerprint.unkeyed import Unkeyed
 from dupscope.kafka.client import refusals
 from dupscope.model.errors import ClusterError, ConfigError
 from dupscope.model.topology import SOURCE
 
 OK, PROBLEM, WRONG_FILE = 0, 1, 2
+
+ANSWER_SECONDS = 5.0
+"""How long a cluster may take for one answer."""
+
+_UNKEYED = {
+    Unkeyed.NULL_KEY: "it is null",
+    Unkeyed.MISSING_PATH: "there is none under this name",
+    Unkeyed.UNDECODABLE: "the value is no JSON",
+    Unkeyed.NOT_SCALAR: "it is an object or a list",
+    Unkeyed.OVERSIZE: "value or key is too long",
+}
 
 Probes = Mapping[tuple[str, str], TopicProbe]
 """(cluster, topic) -> what was seen."""
@@ -58,8 +70,12 @@ def check(config: Config, options: CheckOptions) -> Report:
     section = report.section("clusters")
     for settings in config.clusters.values():
         for refused in refusals(settings):
-            section.add(Level.PROBLEM, settings.name, f"the client refuses a property: {refused}")
+            text = refused.removeprefix(f"clusters.{settings.name}: ")
+            section.add(Level.PROBLEM, settings.name, f"the client refuses a property: {text}")
     if options.offline or section.lines:
+        accepted = [name for name in config.clusters if name not in {line.where for line in section.lines}]
+        for name in accepted:
+            section.add(Level.OK, name, "properties are accepted; not connected")
         for name, pipeline in config.pipelines.items():
             _describe(pipeline, report.section(f"pipeline {name}"))
         return report
@@ -75,7 +91,7 @@ def check(config: Config, options: CheckOptions) -> Report:
 def _reachable(config: Config, section: Section, stack: ExitStack) -> dict[str, ClusterProbe]:
     found = {}
     for settings in config.clusters.values():
-        probe = ClusterProbe(settings)
+        probe = ClusterProbe(replace(settings, timeout_seconds=ANSWER_SECONDS))
         stack.callback(probe.close)
         try:
             cluster_id = probe.cluster_id()
@@ -161,7 +177,8 @@ def _tell_keys(
     for reason, count in use.unkeyed.most_common():
         level = Level.WARNING if use.keyed else Level.PROBLEM
         share = percent(count / use.records)
-        section.add(level, where, f"{topic}: {share} of the sample have no usable business key: {reason}")
+        why = _UNKEYED[Unkeyed(reason)]
+        section.add(level, where, f"{topic}: {share} of the sample have no usable business key: {why}")
     if log == SOURCE and use.coarse:
         level = Level.NOTE if use.changing else Level.WARNING
         section.add(level, where, f"{topic}: {advice(use)}")

@@ -109,18 +109,15 @@ def _tell(settings: AuditSettings, found: AuditLook, name: str, section: Section
         return
     read = found.lines - sum(found.invalid.values())
     level = Level.OK if read else Level.PROBLEM
-    section.add(
-        level, name, f"{settings.path}: {read:,} of the last {plural(found.lines, 'line')} can be used"
-    )
+    last = f"the last {plural(found.lines, 'line')}"
+    section.add(level, name, f"{settings.path}: {read:,} of {last} can be used")
     for reason, count in found.invalid.most_common():
         meaning = _MEANING.get(InvalidReason(reason), f"cannot be used: {reason}")
         level = Level.WARNING if read else Level.PROBLEM
         section.add(level, name, f"{percent(count / found.lines)} of them {meaning}")
     if found.placed < found.effects:
         share = percent(1 - found.placed / found.effects)
-        weaker = (
-            "duplicates are then told by number, not by record: log topic, partition and offset if you can"
-        )
-        section.add(Level.NOTE, name, f"{share} of the effects name no position (the weaker mode): {weaker}")
+        weaker = "duplicates are told by number, not by record; better log topic, partition and offset"
+        section.add(Level.NOTE, name, f"{share} of the effects name no position, the weaker mode: {weaker}")
     if settings.group is None:
         section.add(Level.NOTE, name, "no group is named: what the sink's own dedup absorbed cannot be told")

@@ -105,6 +105,8 @@ class Reader:
         return meant
 
     def _field(self, kind: type[Node], field: msgspec.structs.FieldInfo, raw: object, path: str) -> Typed:
+        if raw is None and field.default is None:
+            return None
         before = len(self._problems)
         value = self.read(hints(kind)[field.name], raw, path)
         unfit = len(self._problems) > before and not isinstance(value, Node | list | dict)

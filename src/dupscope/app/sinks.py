@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,12 +29,16 @@ class SinkWatch:
         self._polled_at = -POLL_SECONDS
 
     def resolve(self, cluster: str | None, topic: str, number: int) -> tuple[int, str] | None:
-        """The partition slot and logical topic of a position in a log that the sink reads, else None."""
+        """The partition slot and logical topic of a position in a log that the sink reads, else None.
+
+        A partition that was not discovered yet is numbered: its effects wait for it.
+        """
         for log in self._sink.reads:
             if cluster in {None, self._settings.topology.logs[log].cluster}:
-                slot = self._table.find(log, topic, number)
-                if slot is not None:
-                    return slot, self._table[slot].logical_topic
+                sibling = self._table.find(log, topic, 0)
+                if sibling is not None:
+                    partition = replace(self._table[sibling], number=number)
+                    return self._table.slot(partition), partition.logical_topic
         return None
 
     def committed(self) -> I64:

@@ -141,6 +141,16 @@ class TestPositions:
         )
         assert after.beginnings == {}
 
+    def test_opening_again_changes_nothing(self, cluster: Cluster, tail_of: Tails):
+        topic = cluster.create_topic(2)
+        cluster.produce(topic, numbered(10, 2))
+        tail = opened(tail_of(cluster, {topic: "payments"}))
+        read_to_end(tail)
+        opened(tail)
+        assert (tail.positions, tail.at_end) == ({0: 5, 1: 5}, {0, 1})
+        cluster.produce(topic, [(0, b"new", b"1")])
+        assert read_until(tail, 1).offsets() == {0: [5]}
+
     def test_records_after_a_pause_are_read(self, cluster: Cluster, tail_of: Tails):
         topic = cluster.create_topic(2)
         tail = opened(tail_of(cluster, {topic: "payments"}))

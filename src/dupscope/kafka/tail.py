@@ -74,7 +74,7 @@ class Tail:
         """Slots whose topic is compacted."""
 
     def open(self, positions: Mapping[int, int] | None = None) -> None:
-        """Discover the topics' partitions, number them in the table and begin to fetch.
+        """Discover the topics' partitions, number the new ones in the table and begin to fetch them.
 
         `positions` (slot -> next offset) resumes; partitions that it lacks begin at the configured start.
         Raises ClusterError, a RetryableClusterError when a later call may succeed; nothing is assigned then.
@@ -157,6 +157,7 @@ class Tail:
             )
             for topic, numbers in seen.partitions.items()
             for number in numbers
+            if (topic, number) not in self._slots
         }
 
     def _assign(self, offsets: Mapping[TopicPartitionKey, int]) -> None:
@@ -248,20 +249,21 @@ class Tail:
         try:
             lows, ends = query.log_starts(lost), query.ends(lost)
             self._consumer.incremental_unassign([TopicPartition(*key) for key in lost])
+            self._lost.clear()
+            self._assign({key: max(lows[key], min(self._position(key), ends[key])) for key in lost})
         except ClusterError:
             return
         except KafkaException as exception:
             self._count(error_of(exception))
             return
         now = self._clock.now_ms()
-        offsets = {}
         for key in lost:
-            slot = self._slots[key]
-            offsets[key] = max(lows[key], min(self._progress.position(slot), ends[key]))
-            provisional = offsets[key] == lows[key] < ends[key]
-            self.beginnings[slot] = Beginning(offsets[key], now, provisional)
-        self._lost.clear()
-        self._assign(offsets)
+            offset = self._position(key)
+            provisional = offset == lows[key] < ends[key]
+            self.beginnings[self._slots[key]] = Beginning(offset, now, provisional)
+
+    def _position(self, key: TopicPartitionKey) -> int:
+        return self._progress.position(self._slots[key])
 
 
 def _fetch_defaults(settings: TailSettings) -> dict[str, Value]:

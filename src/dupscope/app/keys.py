@@ -41,7 +41,7 @@ def propose_keys(topics: Sequence[str], options: KeysOptions, env: Mapping[str, 
         raise ConfigError([f"{options.write}: exists already; name another file or remove it"])
     clusters = _clusters(options, env)
     found = [each for topic in dict.fromkeys(topics) for each in _sampled(topic, clusters, options.sample)]
-    mirrors = {id(mirror): flow.source.topic for flow in flows(found) for mirror in flow.mirrors}
+    mirrors = {id(mirror): origin.topic for flow in flows(found) for mirror, origin in flow.mirrors}
     for each in found:
         print(show(each) if id(each) not in mirrors else show_mirror(each, mirrors[id(each)]))
     first = first_file(found, clusters_section(clusters, options.config))

@@ -30,11 +30,14 @@ class SampledTopic:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A source topic and the topics that look like mirrors of it."""
+    """A source topic and the topics that look like mirrors of it.
+
+    A mirror goes with the topic that it copies: the source, or a mirror that stands before it.
+    """
 
     source: SampledTopic
     best: Candidate
-    mirrors: tuple[SampledTopic, ...]
+    mirrors: tuple[tuple[SampledTopic, SampledTopic], ...]
 
 
 def flows(topics: Sequence[SampledTopic]) -> list[Flow]:
@@ -43,14 +46,23 @@ def flows(topics: Sequence[SampledTopic]) -> list[Flow]:
     A topic is a mirror where its name is an alias, a dot and another one's name, or where it has the name of
     one on another cluster that was sampled before it.
     """
-    origins = {id(topic): _origin(topic, topics) for topic in topics}
-    found = []
-    for topic in topics:
-        best = topic.proposal.best
-        if origins[id(topic)] is None and best is not None:
-            mirrors = tuple(other for other in topics if origins[id(other)] is topic)
-            found.append(Flow(topic, best, mirrors))
-    return found
+    copies = [(topic, origin) for topic in topics if (origin := _origin(topic, topics)) is not None]
+    mirrors = {id(topic) for topic, _ in copies}
+    return [
+        Flow(topic, topic.proposal.best, tuple(_descendants(topic, copies)))
+        for topic in topics
+        if id(topic) not in mirrors and topic.proposal.best is not None
+    ]
+
+
+def _descendants(
+    origin: SampledTopic, copies: Sequence[tuple[SampledTopic, SampledTopic]]
+) -> Iterator[tuple[SampledTopic, SampledTopic]]:
+    """The mirrors of a topic, and theirs, each after the one that it copies."""
+    for mirror, copied in copies:
+        if copied is origin:
+            yield mirror, copied
+            yield from _descendants(mirror, copies)
 
 
 def _origin(topic: SampledTopic, topics: Sequence[SampledTopic]) -> SampledTopic | None:
@@ -101,7 +113,7 @@ def _pipelines(found: Sequence[Flow]) -> Iterator[str]:
 
 
 def _pipeline(name: str, flow: Flow) -> Iterator[str]:
-    yield f"  {name}:"
+    yield f"  {quoted(name)}:"
     sampled = f"{flow.source.proposal.records:,} records"
     yield f"    # What names one business fact. In a sample of {sampled}: {flow.best.reason}."
     yield f"    key: {key_text(flow.best.spec)}"
@@ -111,7 +123,7 @@ def _pipeline(name: str, flow: Flow) -> Iterator[str]:
     yield "    start: 1h"
     yield f"    source: {{cluster: {flow.source.cluster}, topics: [{quoted(flow.source.topic)}]}}"
     yield from _mirrors(flow)
-    last = list(_stages(flow))[-1] if flow.mirrors else "source"
+    last = list(_stages(flow).values())[-1] if flow.mirrors else "source"
     yield "    # Who acts on the records: what it reads, its consumer group, and where it logs each effect."
     yield "    # sinks:"
     yield "    #   charger:"
@@ -127,19 +139,22 @@ def _mirrors(flow: Flow) -> Iterator[str]:
         yield f"    #   to-dr: {{cluster: dr, topics: [{quoted(f'primary.{flow.source.topic}')}]}}"
         return
     yield "    mirrors:"
-    for stage, mirror in _stages(flow).items():
-        policy = ", policy: identity" if mirror.topic == flow.source.topic else ""
-        yield f"      {stage}: {{cluster: {mirror.cluster}, topics: [{quoted(mirror.topic)}]{policy}}}"
+    stages = _stages(flow)
+    for mirror, origin in flow.mirrors:
+        above = f", from: {stages[id(origin)]}" if origin is not flow.source else ""
+        policy = ", policy: identity" if mirror.topic == origin.topic else ""
+        what = f"cluster: {mirror.cluster}, topics: [{quoted(mirror.topic)}]{above}{policy}"
+        yield f"      {quoted(stages[id(mirror)])}: {{{what}}}"
 
 
-def _stages(flow: Flow) -> dict[str, SampledTopic]:
-    """The mirrors by stage name: where they lead to, or their topic where that says nothing."""
-    found: dict[str, SampledTopic] = {}
-    for mirror in flow.mirrors:
+def _stages(flow: Flow) -> dict[int, str]:
+    """The mirrors' stage names, by identity: where they lead to, or their topic where that says nothing."""
+    found: dict[int, str] = {}
+    for mirror, _ in flow.mirrors:
         name = f"to-{mirror.cluster}"
-        if mirror.cluster == flow.source.cluster or name in found:
+        if mirror.cluster == flow.source.cluster or name in found.values():
             name = _plain(f"{mirror.cluster}-{mirror.topic}")
-        found[name] = mirror
+        found[id(mirror)] = name
     return found
 
 

@@ -9,10 +9,10 @@ from confluent_kafka import Message
 from dupscope.kafka.columns import Columns, Decoder, joined_columns
 from dupscope.kafka.fields import Fields, fields_of, joined_fields, split
 
-PORTION_RECORDS = 1_000
+PORTION_RECORDS = 2_000
 """Messages to take at a time: their memory stays in the processor's cache and is used again for the next."""
 
-BLOCK_RECORDS = 4_000
+BLOCK_RECORDS = 8_000
 """Records to fingerprint at a time: enough to vectorise, few enough for their values to stay in the cache."""
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,17 @@ class TestLoadOrCreate:
         assert path.read_text() == secret.hex() + "\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_all_who_start_at_once_get_the_same(self, tmp_path: Path) -> None:
+        start = threading.Barrier(8)
+
+        def load(_: int) -> bytes:
+            start.wait()
+            return load_or_create(tmp_path / "key")
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(load, range(8)))) == 1
+        assert list(tmp_path.iterdir()) == [tmp_path / "key"]
 
     def test_two_files_have_two_keys(self, tmp_path: Path) -> None:
         assert load_or_create(tmp_path / "a") != load_or_create(tmp_path / "b")

@@ -257,12 +257,20 @@ def find_missing(
 
 
 def witnesses(above: list[Dumped], mirror: str, lineages: list[Lineage]) -> Iterable[Dumped]:
-    """Upstream copies known to be copied: the first of each tag that `mirror` has a faithful copy of."""
-    below = {tag(line.copies[mirror]) for line in lineages if mirror in line.copies}
-    first: dict[Tag, Dumped] = {}
+    """Upstream copies that have certainly been copied, of those with one tag in one partition the first.
+
+    A tag that lies in several partitions upstream tells of a partition only what arrived in its namesake.
+    """
+    below = [line.copies[mirror] for line in lineages if mirror in line.copies]
+    arrived = {(tag(copy), copy.partition) for copy in below}
+    first: dict[Tag, dict[int, Dumped]] = defaultdict(dict)
     for copy in above:
-        first.setdefault(tag(copy), copy)
-    return [copy for known, copy in first.items() if known in below]
+        first[tag(copy)].setdefault(copy.partition, copy)
+    known = {tag(copy) for copy in below}
+    for own_tag, partitions in first.items():
+        for number, copy in partitions.items():
+            if (own_tag, number) in arrived or (own_tag in known and len(partitions) == 1):
+                yield copy
 
 
 def judge_sink(

@@ -126,6 +126,10 @@ class TestMirror:
         truth = truth_of([lost, copied, waiting], [mirrored(copied, 0)])
         assert (truth.missing["to-dr"], truth.deficit["to-dr"]) == (1, 2)
 
+    def test_an_equal_record_in_another_partition_tells_nothing_of_this_one(self):
+        here, equal, beside = at(0, identity="p-2"), at(1), at(0, partition=1)
+        assert not +truth_of([here, equal, beside], [mirrored(beside, 0)]).missing
+
 
 class TestConsume:
     def test_the_second_effect_of_a_position_is_a_duplicate(self):

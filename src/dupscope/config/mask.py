@@ -17,27 +17,28 @@ Plain: TypeAlias = Any
 
 
 def plain(document: Document, clusters: Mapping[str, ClusterSettings]) -> dict[str, Plain]:
-    """A document as mappings, lists and scalars, in the file's own form."""
-    shown: dict[str, Plain] = _plain(document)
+    """The effective configuration of a document."""
+    shown: dict[str, Plain] = written(document)
     shown["clusters"] = {name: settings.masked() for name, settings in clusters.items()}
     return shown
 
 
-def _plain(value: object) -> Plain:
+def written(value: object) -> Plain:
+    """A value of the tree as mappings, lists and scalars, in the file's own form."""
     if isinstance(value, Node):
         named = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
-        return {name: _plain(entry) for name, entry in named if entry is not None}
+        return {name: written(entry) for name, entry in named if entry is not None}
     if isinstance(value, dict):
-        return {name: _plain(entry) for name, entry in value.items()}
+        return {name: written(entry) for name, entry in value.items()}
     if isinstance(value, list):
-        return [_plain(entry) for entry in value]
+        return [written(entry) for entry in value]
     if isinstance(value, Duration | Size | StartAt | ListenAddress):
         return str(value)
-    return _written(value)
+    return _spec(value)
 
 
-def _written(value: object) -> Plain:
-    """A value in the form that the file writes it in."""
+def _spec(value: object) -> Plain:
+    """A key, a policy or a reference to a file as the file writes it."""
     if isinstance(value, KeySpec):
         if value.kind == "kafka_key":
             return "kafka_key"

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from dupscope.config import tree
+from dupscope.config.load import load
 from dupscope.config.reader import LATER, hints, unwrap
 
+ROOT = Path(__file__).parents[3]
 NODES = [node for node in vars(tree).values() if isinstance(node, type) and issubclass(node, tree.Node)]
 
 
@@ -29,3 +35,19 @@ class TestLater:
         }
 
         assert not known & LATER.keys()
+
+
+class TestDocumentation:
+    def test_the_page_is_that_of_the_tree(self):
+        script = ROOT / "scripts" / "docs_config.py"
+
+        done = subprocess.run(
+            [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+        )
+
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_the_example_is_a_valid_configuration(self):
+        config = load(ROOT / "examples" / "dupscope.yaml", {})
+
+        assert [*config.pipelines] == ["payments"]

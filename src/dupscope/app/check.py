@@ -83,7 +83,7 @@ def check(config: Config, options: CheckOptions) -> Report:
         clusters = _reachable(config, section, stack)
         probes = _probe(config, clusters, options)
         for pipeline in config.pipelines.values():
-            _look(pipeline, probes, report)
+            _look(pipeline, clusters, probes, report)
     _tell_cost(config, probes, report)
     return report
 
@@ -134,7 +134,9 @@ def _describe(pipeline: PipelineSettings, section: Section) -> None:
     section.add(Level.OK, "key", describe(pipeline.key))
 
 
-def _look(pipeline: PipelineSettings, probes: Probes, report: Report) -> None:
+def _look(
+    pipeline: PipelineSettings, clusters: Mapping[str, ClusterProbe], probes: Probes, report: Report
+) -> None:
     section = report.section(f"pipeline {pipeline.name}: the key is {describe(pipeline.key)}")
     for index, log in enumerate(pipeline.topology.logs):
         for topic, logical in pipeline.topics[index].items():
@@ -144,7 +146,29 @@ def _look(pipeline: PipelineSettings, probes: Probes, report: Report) -> None:
             else:
                 _tell_topic(pipeline, index, logical, probe, section)
     for index in range(len(pipeline.topology.sinks)):
+        _look_at_group(pipeline, index, clusters, probes, section)
         look_at_audit(pipeline, index, section)
+
+
+def _look_at_group(
+    pipeline: PipelineSettings,
+    index: int,
+    clusters: Mapping[str, ClusterProbe],
+    probes: Probes,
+    section: Section,
+) -> None:
+    sink = pipeline.topology.sinks[index]
+    named = [
+        (pipeline.topology.logs[log].cluster, topic) for log in sink.reads for topic in pipeline.topics[log]
+    ]
+    seen = [probes[key] for key in named if key in probes and probes[key].refusal is None]
+    if sink.group is None or not seen:
+        return
+    if not any(clusters[probe.cluster.name].has_commits(sink.group, probe) for probe in seen):
+        text = (
+            f"group '{sink.group}' has committed nothing in what the sink reads: check its name, or its ACL"
+        )
+        section.add(Level.WARNING, sink.name, text)
 
 
 def _tell_topic(

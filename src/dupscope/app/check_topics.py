@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dupscope.kafka.client import ClientLogger, consumer, silent
 from dupscope.kafka.errors import AccessDeniedError, TopicMissingError
+from dupscope.kafka.groups import GroupOffsets
 from dupscope.kafka.offsets import EndOffsets
 from dupscope.kafka.sample import SampledRecord, sample
 from dupscope.kafka.settings import ClusterSettings
@@ -56,6 +57,7 @@ class ClusterProbe:
     def __init__(self, settings: ClusterSettings) -> None:
         self.settings = settings
         self._ends = EndOffsets(settings)
+        self._groups = GroupOffsets(settings)
         self._client = consumer(settings, ClientLogger(settings, silent))
 
     def cluster_id(self) -> str:
@@ -80,6 +82,11 @@ class ClusterProbe:
             probe.measure(self._end_offsets(probe.topic), time.monotonic())
         except ClusterError as error:
             probe.refusal = refusal(self.settings, probe.topic, error)
+
+    def has_commits(self, group: str, probe: TopicProbe) -> bool:
+        """The group has committed an offset of the topic, as far as these credentials may see."""
+        partitions = [(probe.topic, number) for number in probe.ends]
+        return bool(self._groups.committed(group, partitions))
 
     def close(self) -> None:
         """Drop the connections."""

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from dupscope.app.check import CheckOptions, check, check_file
 from dupscope.app.check_report import Level
@@ -194,3 +195,21 @@ class TestOnline:
         said = json.loads(capsys.readouterr().out)
         assert (said["ok"], said["problems"], said["warnings"]) == (True, 0, 1)
         assert {"level": "warning", "where": "source"}.items() <= said["sections"][1]["lines"][1].items()
+
+
+class TestGroups:
+    SINK = "p: {key: kafka_key, source: {cluster: primary, topics: [quiet]}, sinks: {s: {group: charger}}}"
+
+    def test_a_group_that_committed_nothing_is_a_warning(self, write):
+        file = write(self.SINK.replace("charger", "chrger"))
+
+        warning = "group 'chrger' has committed nothing in what the sink reads: check its name, or its ACL"
+        assert ("s", warning) in _lines(check(load(file, {}), QUICK), Level.WARNING)
+
+    def test_a_group_that_committed_is_well(self, write, primary):
+        properties = {"bootstrap.servers": primary.bootstrap_servers, "group.id": "charger"}
+        consumer = Consumer(properties)
+        consumer.commit(offsets=[TopicPartition("quiet", 0, 0)], asynchronous=False)
+        consumer.close()
+
+        assert _lines(check(load(write(self.SINK), {}), QUICK), Level.WARNING) == []

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dupscope.config.load import load
 from dupscope.config.values import ListenAddress, StartAt
@@ -45,6 +49,32 @@ limits: {memory: 512MiB, fetch_rate: 5000}
 web: {listen: "127.0.0.1:0"}
 log: {level: warning, findings_per_second: 0}
 """
+
+
+def _paths(document, path=()):
+    """The path of every part of a document."""
+    parts = (
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document if isinstance(document, list) else ())
+    )
+    for name, part in parts:
+        yield (*path, name)
+        yield from _paths(part, (*path, name))
+
+
+def _replace(document, path, junk):
+    """Put `junk` in the place of a part, unless the place is gone."""
+    for name in path[:-1]:
+        try:
+            document = document[name]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(document, dict | list):
+        try:
+            document[path[-1]] = junk
+        except (IndexError, TypeError):
+            return
 
 
 @pytest.fixture
@@ -156,3 +186,35 @@ class TestLoad:
         for text in (repr(complete), str(complete), repr(complete.masked)):
             assert "of the user" not in text
             assert "of the key" not in text
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.dates(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+_PARTS = st.sampled_from(list(_paths(yaml.safe_load(COMPLETE))))
+
+
+class TestAnyFile:
+    @given(changes=st.lists(st.tuples(_PARTS, JUNK), min_size=1, max_size=4))
+    def test_gives_a_configuration_or_says_what_is_wrong_with_it(self, changes, tmp_path_factory):
+        document = yaml.safe_load(COMPLETE)
+        for path, junk in changes:
+            _replace(document, path, junk)
+        file = tmp_path_factory.mktemp("any") / "f.yaml"
+        file.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+
+        for problem in _problems(file):
+            assert problem.startswith(f"{file}: ")
+
+
+def _problems(file):
+    """What is said about a file; of a configuration without a problem, all that may be shown is made."""
+    try:
+        json.dumps(load(file, {"PASSWORD": "of the user"}).masked)
+    except ConfigError as error:
+        return error.problems
+    return []

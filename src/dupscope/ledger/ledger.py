@@ -146,11 +146,18 @@ class Ledger:
             through = max(self.held.barriers.through.values(), default=0)
             cases.update(case for n, due in self._due.items() if n <= through for case in due)
         if self.held.barriers.confirmed_moved:
-            cases |= self._lacking | self._overtaken(cycle)
+            cases |= self._lacking | self._taken_up(self._overtaken(cycle), cycle)
         if any(not np.array_equal(new, old) for new, old in zip(past, self._gone_past, strict=False)):
             cases |= self._unpassed
         self._gone_past = past
         return {case for case in cases if case.slot >= 0}
+
+    def _taken_up(self, cases: set[Case], cycle: Cycle) -> set[Case]:
+        """The cases, made to wait for a barrier where they brought effects along."""
+        waiting = {case for case in cases if case.effects}
+        self._due[cycle.number] |= waiting
+        self.intake.suspicious |= bool(waiting)
+        return cases
 
     def _overtaken(self, cycle: Cycle) -> set[Case]:
         """Rows of the norm that a mirror has passed over, as cases."""
@@ -201,7 +208,7 @@ class Ledger:
             self.intake.waiting[sink] = taken(waiting, ~ripe)
 
     def _why_lost(self, position: int, at_ms: int) -> Reason:
-        if at_ms < self.held.edge.edge:
+        if 0 < at_ms < self.held.edge.edge:
             return Reason.EXPIRED
         return self.held.why_no_copy(position) if position else Reason.NOT_IN_SOURCE
 

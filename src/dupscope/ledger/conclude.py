@@ -100,11 +100,13 @@ class Concluder:
 
     def _repeat(self, case: Case, sink: int, repeat: Repeat, part: WindowVerdict) -> None:
         view = self.view
-        first = repeat.lineage.first(view.topology.sinks[sink].reads) or part.window.sources[0]
+        if repeat.effect.duplicate:
+            return
+        repeat.effect.duplicate = True
+        first = repeat.lineage.first(sorted(view.topology.sinks[sink].reads)) or part.window.sources[0]
         where = view.partitions.position(first.position)
         stage = view.topology.sinks[sink].name
         identity = finding_id(view.topology.pipeline, stage, where, repeat.ordinal)
-        repeat.effect.duplicate = True
         if identity in case.reported:
             return
         case.reported.add(identity)

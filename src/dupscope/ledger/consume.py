@@ -109,13 +109,16 @@ def _by_position(result: SinkJudgement, reads: tuple[int, ...]) -> dict[Lineage,
 
 
 def _by_guess(result: SinkJudgement) -> dict[Lineage, list[Effect]]:
-    """Without positions: as many lineages as there are effects were acted on, the rest repeats."""
-    count = len(result.readable)
-    acted = {lineage: [effect] for lineage, effect in zip(result.readable, result.effects, strict=False)}
+    """Without positions: as many lineages as there are effects were acted on, the rest repeats.
+
+    What was called a repeat before stays one, also when further lineages turn up.
+    """
+    fresh = [effect for effect in result.effects if not effect.duplicate]
+    acted = {lineage: [effect] for lineage, effect in zip(result.readable, fresh, strict=False)}
     if result.readable:
-        for ordinal, effect in enumerate(result.effects[count:], start=2):
-            lineage = result.readable[0]
-            result.repeats.append(Repeat(effect, lineage, result.effects[0], ordinal))
+        known = [effect for effect in result.effects if effect.duplicate]
+        for ordinal, effect in enumerate(known + fresh[len(acted) :], start=2):
+            result.repeats.append(Repeat(effect, result.readable[0], result.effects[0], ordinal))
             result.natural[effect] = Origin.CONSUME
     return acted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dupscope.ledger.case import Copy
@@ -23,7 +24,7 @@ class Lineage:
     copies: dict[int, Copy]
     trusted: bool = True
 
-    def first(self, logs: tuple[int, ...]) -> Copy | None:
+    def first(self, logs: Sequence[int]) -> Copy | None:
         """The copy in the first of `logs` that holds one."""
         return next((self.copies[log] for log in logs if log in self.copies), None)
 

@@ -23,6 +23,7 @@ lint: .venv/dev ## style, types, room borders, spelling, generated documents
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python scripts/docs_config.py --check
 
 bench: .venv/dev ## speed against the bare loop and the naive script, bytes per key
 	$(BIN)/python bench/run.py $(ARGS)
@@ -32,6 +33,7 @@ mutants: .venv/dev ## removes one guard at a time; each must be caught by a test
 
 docs: .venv/dev ## writes the generated documents
 	$(BIN)/python scripts/docs.py
+	$(BIN)/python scripts/docs_config.py
 
 clean: ## removes what was installed and built here
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

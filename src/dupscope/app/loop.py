@@ -77,7 +77,7 @@ class Loop:
     def _open(self) -> None:
         """Open what is not open yet, once in a while."""
         now = time.monotonic()
-        waiting = any(len(w.open_logs) < len(w.topology.logs) for w in self._watches)
+        waiting = not all(watch.is_complete for watch in self._watches)
         if waiting and now - self._opened_at >= OPEN_AGAIN_SECONDS:
             self._opened_at = now
             for watch in self._watches:

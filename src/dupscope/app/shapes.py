@@ -11,6 +11,8 @@ from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
 HOLE_REASONS = ("offset_out_of_range",)
 TAIL_ERRORS = (
+    "unreachable",
+    "access_denied",
     "all_brokers_down",
     "transport",
     "authentication",

@@ -13,6 +13,7 @@ from dupscope.model.batch import I64
 from dupscope.model.position import PartitionTable
 
 POLL_SECONDS = 2.0
+MOST_PARTITIONS = 4096
 
 
 class SinkWatch:
@@ -31,8 +32,11 @@ class SinkWatch:
     def resolve(self, cluster: str | None, topic: str, number: int) -> tuple[int, str] | None:
         """The partition slot and logical topic of a position in a log that the sink reads, else None.
 
-        A partition that was not discovered yet is numbered: its effects wait for it.
+        A partition that was not discovered yet is numbered, so that its effects wait for it: as long as
+        the number is one that a topic may grow to, and not one that a broken line makes up.
         """
+        if number >= MOST_PARTITIONS:
+            return None
         for log in self._sink.reads:
             if cluster in {None, self._settings.topology.logs[log].cluster}:
                 sibling = self._table.find(log, topic, 0)

@@ -12,6 +12,7 @@ from dupscope.app.sinks import SinkWatch
 from dupscope.audit.file import AuditFile
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.errors import RetryableClusterError
 from dupscope.kafka.starts import Start
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.ledger.cycle import Cycle, Progress
@@ -28,6 +29,11 @@ BUSY_READ_SECONDS = 0.5
 MOST_ORPHANS = 500_000
 """With more open suspects than this a log waits for those above it, so that they cannot fill the memory."""
 MOST_WAITING_EFFECTS = 100_000
+
+
+def reason_of(error: ClusterError) -> str:
+    """What kept end offsets from being taken, as a reason of `tail_errors_total`."""
+    return "unreachable" if isinstance(error, RetryableClusterError) else "access_denied"
 
 
 @dataclass
@@ -68,6 +74,7 @@ class PipelineWatch:
             for sink, audit in settings.audits.items()
         }
         self.open_logs: set[int] = set()
+        self._grown: set[int] = set()
         self.ends = np.zeros(0, np.int64)
         self._targets: I64 | None = None
         self._audit_targets: dict[int, int] = {}
@@ -76,16 +83,22 @@ class PipelineWatch:
     # ------------------------------------------------------------------ a cycle
 
     def open(self) -> dict[int, str]:
-        """Open the logs that are not open yet. Returns why others cannot be, by log."""
+        """Open the logs that are not open yet, or grew. Returns why others cannot be, by log."""
         problems = {}
         for log in self.topology.downstream_first():
-            if log not in self.open_logs:
+            if log not in self.open_logs or log in self._grown:
                 try:
                     self._tails[log].open()
                     self.open_logs.add(log)
+                    self._grown.discard(log)
                 except ClusterError as error:
                     problems[log] = str(error)
         return problems
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every log is open with all the partitions that it is known to have."""
+        return len(self.open_logs) == len(self.topology.logs) and not self._grown
 
     def read(self, idle_seconds: float) -> Reads:
         """Read once from everything, most downstream first; if all is idle, wait for `idle_seconds`."""
@@ -119,7 +132,7 @@ class PipelineWatch:
         self.ledger.conclude(self._cycle, ends, outcome)
 
     def take_ends(self, reads: Reads) -> I64 | None:
-        """High watermarks of all logs by slot, most downstream first; None where a log is not readable.
+        """High watermarks of all logs by slot, most downstream first; None while a log is not read whole.
 
         The order matters: what lies below a mirror's end has its upstream copies below the end of the log
         above, which is asked later.
@@ -131,12 +144,16 @@ class PipelineWatch:
             try:
                 found = self._clusters.high_watermarks(self.topology.logs[log].cluster, self._topics(log))
             except ClusterError as error:
-                reads.errors.setdefault(log, []).append(type(error).__name__)
+                reads.errors.setdefault(log, []).append(reason_of(error))
                 return None
             for (topic, number), end in found.items():
                 slot = self.table.find(log, topic, number)
-                if slot is not None:
+                if slot is None or slot not in self._tails[log].positions:
+                    self._grown.add(log)
+                else:
                     ends[slot] = end
+        if self._grown:
+            return None
         self.ends = ends
         return ends
 

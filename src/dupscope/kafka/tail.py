@@ -76,6 +76,7 @@ class Tail:
     def open(self, positions: Mapping[int, int] | None = None) -> None:
         """Discover the topics' partitions, number the new ones in the table and begin to fetch them.
 
+        Partitions that a later call finds were added meanwhile: they begin at the start of their log.
         `positions` (slot -> next offset) resumes; partitions that it lacks begin at the configured start.
         Raises ClusterError, a RetryableClusterError when a later call may succeed; nothing is assigned then.
         """
@@ -84,8 +85,9 @@ class Tail:
         compacted = self._topic_facts.compacted(seen)
         resumed = {key: (positions or {})[slot] for key, slot in slots.items() if slot in (positions or {})}
         fresh = [key for key in slots if key not in resumed]
+        start = Start() if self._slots else self._settings.start
         query = OffsetQuery(self._consumer, self._settings.cluster)
-        begun = beginnings(query, self._settings.start, fresh, self._clock.now_ms)
+        begun = beginnings(query, start, fresh, self._clock.now_ms)
         self._slots |= slots
         self.compacted |= {slot for (topic, _), slot in slots.items() if topic in compacted}
         self.beginnings |= {slots[key]: beginning for key, beginning in begun.items()}

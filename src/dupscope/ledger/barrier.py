@@ -105,8 +105,8 @@ class Barriers:
                 self.confirmed_moved.add(mirror)
 
     def _drop_passed(self) -> None:
-        done = min((*self.through.values(), *self._confirmed.values()), default=0)
-        while self.pending and self.pending[0].cycle <= done:
+        behind = (*self.through.values(), *self._confirmed.values())
+        while self.pending and all(cycle >= self.pending[0].cycle for cycle in behind):
             self.pending.popleft()
 
 

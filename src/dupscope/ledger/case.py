@@ -16,6 +16,7 @@ class Copy:
     """One record. What was concluded stays: `excess` and `unverified` take it out of later pairing.
 
     counted   extra copies counted for a sink, kept at the original of the case
+    twin      the upstream copy that this one stays paired with, since a finding rests on the pair
     missing   bit set of the mirrors in which this copy was judged missing
     recovered bit set of the mirrors that delivered it after that
     """
@@ -30,6 +31,7 @@ class Copy:
     missing: int = 0
     recovered: int = 0
     counted: dict[int, int] | None = None
+    twin: Copy | None = None
 
 
 @dataclass(slots=True, eq=False)

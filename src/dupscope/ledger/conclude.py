@@ -103,6 +103,8 @@ class Concluder:
         if repeat.effect.duplicate:
             return
         repeat.effect.duplicate = True
+        if repeat.effect.position != repeat.first_effect.position:
+            _pin(repeat.lineage, view)
         first = repeat.lineage.first(sorted(view.topology.sinks[sink].reads)) or part.window.sources[0]
         where = view.partitions.position(first.position)
         stage = view.topology.sinks[sink].name
@@ -124,7 +126,7 @@ class Concluder:
                 fingerprint=case.fingerprint,
                 detected_at=self.now_ms / 1000,
                 timestamp=repeat.effect.at / 1000,
-                gap_seconds=(repeat.effect.at - repeat.first_effect.at) / 1000,
+                gap_seconds=_gap(repeat),
                 ordinal=repeat.ordinal,
             )
         )
@@ -187,7 +189,24 @@ class Concluder:
         self._delay(layer, stage, copy.timestamp)
 
     def _delay(self, layer: Layer, stage: str, timestamp_ms: int) -> None:
-        self.outcome.delays_seconds.append((layer, stage, max(0.0, (self.now_ms - timestamp_ms) / 1000)))
+        if timestamp_ms:
+            delay = max(0.0, (self.now_ms - timestamp_ms) / 1000)
+            self.outcome.delays_seconds.append((layer, stage, delay))
+
+
+def _gap(repeat: Repeat) -> float | None:
+    """Seconds between two effects; None where a line names no time."""
+    if not repeat.effect.at or not repeat.first_effect.at:
+        return None
+    return (repeat.effect.at - repeat.first_effect.at) / 1000
+
+
+def _pin(lineage: Lineage, view: View) -> None:
+    """Keep the pairs of a lineage: its effects lie at more than one of its copies."""
+    for log, copy in lineage.copies.items():
+        upstream = view.topology.logs[log].upstream
+        if upstream is not None and upstream in lineage.copies:
+            copy.twin = lineage.copies[upstream]
 
 
 def _kind(payloads: set[int], copy: Copy) -> Kind:

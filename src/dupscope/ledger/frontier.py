@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from dupscope.ledger.case import Case, Copy
 from dupscope.ledger.cycle import padded
 from dupscope.ledger.rows import CASE, Rows
 from dupscope.ledger.view import View
-from dupscope.model.batch import I64, U64
-from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, offset_of, slot_of
+from dupscope.model.batch import I64, U64, Bools
+from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, PartitionTable
 from dupscope.model.topology import SOURCE, Topology
 
 CHUNK = 1 << 16
@@ -21,50 +23,92 @@ def split(packed: U64) -> tuple[I64, I64]:
     return slots, (packed & np.uint64(OFFSET_MASK)).astype(np.int64) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubtful:
+    """Rows paired across partition numbers in a cycle: an equal upstream copy may still be unread."""
+
+    cycle: int
+    mirror: int
+    slots: I64
+
+
 class Frontier:
     """Per mirror and upstream partition: the largest upstream offset whose faithful copy arrived.
 
-    Only copies matched by tag count, and only those that lie in what was read of the destination.
-    `moved` tells that it rose since the last snapshot. Rows below `_complete` lack no copy in that mirror.
+    Only copies matched by tag are witnesses, and only those that lie in what was read of the destination.
+    A pair within one partition number is one at once. A pair across numbers is one when the logs above
+    were read to their ends since and the key is still in the norm: until then an equal copy in the other
+    partition may turn up.
+    Rows below `_complete` lack no copy in that mirror.
     """
 
-    def __init__(self, topology: Topology, rows: Rows) -> None:
+    def __init__(self, topology: Topology, rows: Rows, partitions: PartitionTable) -> None:
         self._topology = topology
         self._rows = rows
+        self._partitions = partitions
         self._reached = [np.zeros(0, np.int64) for _ in topology.logs]
         self._complete = [0 for _ in topology.logs]
-        self.moved = False
+        self._doubtful: list[_Doubtful] = []
+        self._moved = False
 
-    def advance(self, mirror: int, upstream: U64, timestamp: I64, covered_from: int | None) -> None:
-        """Note upstream copies that were just paired by tag."""
+    @property
+    def moved(self) -> bool:
+        """Whether it rose since the last snapshot, or waits for a barrier in order to rise."""
+        return self._moved or bool(self._doubtful)
+
+    def paired(self, mirror: int, slots: I64, cycle: int, covered_from: int | None) -> None:
+        """Note rows in which a mirror's copy was just paired by tag."""
         if covered_from is not None:
-            upstream = upstream[timestamp >= covered_from]
+            slots = slots[self._rows.timestamp(slots) >= covered_from]
+        numbers = self._partitions.numbers()
+        above, below = self._above(mirror, slots), self._rows.position[mirror][slots]
+        same = numbers[split(above)[0]] == numbers[split(below)[0]]
+        self._advance(mirror, above[same])
+        if not same.all():
+            self._doubtful.append(_Doubtful(cycle, mirror, slots[~same]))
+
+    def confirm(self, through: dict[int, int]) -> None:
+        """Take pairs across partition numbers whose barrier has passed."""
+        for doubt in [doubt for doubt in self._doubtful if doubt.cycle <= through[doubt.mirror]]:
+            self._doubtful.remove(doubt)
+            norm = doubt.slots[self._rows.state[doubt.slots] & CASE == 0]
+            self._advance(doubt.mirror, self._above(doubt.mirror, norm))
+
+    def forget(self, freed: Bools) -> None:
+        """Drop rows that are freed, marked by slot."""
+        self._doubtful = [replace(doubt, slots=doubt.slots[~freed[doubt.slots]]) for doubt in self._doubtful]
+
+    def advance_case(self, case: Case, copy: Copy, view: View, covered_from: dict[int, int | None]) -> None:
+        """Note what one more copy pairs by tag: of equal upstream copies in its partition the first."""
+        for mirror in self._topology.mirrors:
+            upstream = self._topology.logs[mirror].upstream or SOURCE
+            if copy.log not in (mirror, upstream):
+                continue
+            same = [c for c in case.copies if _alike(c, copy, mirror, view)]
+            ups = [c for c in same if c.log == upstream]
+            first = min(ups, key=view.order, default=None)
+            earliest = covered_from[mirror]
+            covered = first is not None and (earliest is None or first.timestamp >= earliest)
+            if first is not None and covered and any(c.log == mirror for c in same):
+                self._advance(mirror, np.array([first.position], np.uint64))
+
+    def _above(self, mirror: int, slots: I64) -> U64:
+        above: U64 = self._rows.position[self._topology.logs[mirror].upstream or SOURCE][slots]
+        return above
+
+    def _advance(self, mirror: int, upstream: U64) -> None:
         if not len(upstream):
             return
         slots, offsets = split(upstream)
         before = padded(self._reached[mirror], int(slots.max()) + 1)
         after = before.copy()
         np.maximum.at(after, slots, offsets)
-        self.moved |= bool(np.any(after > before))
+        self._moved |= bool(np.any(after > before))
         self._reached[mirror] = after
-
-    def advance_case(self, case: Case, copy: Copy, view: View, covered_from: dict[int, int | None]) -> None:
-        """Note what one more copy of a case pairs by tag: of equal upstream copies the first counts."""
-        for mirror in self._topology.mirrors:
-            upstream = self._topology.logs[mirror].upstream or SOURCE
-            if copy.log not in (mirror, upstream):
-                continue
-            tag = view.tag(copy, mirror)
-            arrived = any(c.log == mirror and view.tag(c, mirror) == tag for c in case.copies)
-            ups = [c for c in case.copies if c.log == upstream and view.tag(c, mirror) == tag]
-            if arrived and ups:
-                first = min(ups, key=view.order)
-                position, stamp = np.array([first.position], np.uint64), np.array([first.timestamp])
-                self.advance(mirror, position, stamp, covered_from[mirror])
 
     def snapshot(self) -> tuple[I64, ...]:
         """The present state, for a barrier."""
-        self.moved = False
+        self._moved = False
         return tuple(self._reached)
 
     def passed_over(self, mirror: int, confirmed: I64, limit: int) -> I64:
@@ -93,7 +137,6 @@ class Frontier:
             self._complete = [min(complete, row) for complete in self._complete]
 
 
-def overtakes(position: int, confirmed: I64) -> bool:
-    """Whether an upstream copy lies below the confirmed frontier of its partition."""
-    slot = slot_of(position)
-    return slot < len(confirmed) and offset_of(position) < int(confirmed[slot])
+def _alike(one: Copy, other: Copy, mirror: int, view: View) -> bool:
+    """Whether two copies have one tag and lie in the same partition number."""
+    return view.tag(one, mirror) == view.tag(other, mirror) and view.number(one) == view.number(other)

@@ -42,7 +42,7 @@ class Holdings:
         self.edge = Edge(settings)
         self.barriers = Barriers(topology, partitions)
         self.orphans = Orphans(topology, self.rows)
-        self.frontier = Frontier(topology, self.rows)
+        self.frontier = Frontier(topology, self.rows, partitions)
         self.closed: list[dict[str, object]] = []
         self.retention = Retention(
             self.rows,
@@ -158,3 +158,4 @@ class Holdings:
 
     def _on_free(self, freed: Bools) -> None:
         self.orphans.forget(freed)
+        self.frontier.forget(freed)

@@ -39,6 +39,7 @@ class Intake:
     def observe(self, cycle: Cycle, concluder: Concluder) -> None:
         """Take in one cycle."""
         self.touched = set()
+        self._held.frontier.confirm(self._held.barriers.through)
         for log in range(len(self._held.topology.logs)):
             for batch in cycle.records:
                 if batch.log == log and len(batch):
@@ -75,8 +76,8 @@ class Intake:
             held.orphans.add(cycle.number, cycle.now_ms, batch.log, screened.orphans)
             self.suspicious = True
         held.reopen(batch.log, screened.filled)
-        for mirror, (above, stamps) in screened.upstream.items():
-            held.frontier.advance(mirror, above, stamps, held.covered_from(mirror, cycle))
+        for mirror, slots in screened.paired.items():
+            held.frontier.paired(mirror, slots, cycle.number, held.covered_from(mirror, cycle))
         for index in screened.look.tolist():
             self._look(batch, index, cycle, concluder)
 

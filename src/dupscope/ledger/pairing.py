@@ -25,14 +25,19 @@ class Pairing:
 def pair(upstream: list[Copy], downstream: list[Copy], mirror: int, view: View) -> Pairing:
     """Pair the copies of one case in two neighbouring logs.
 
-    Within a tag, copies in the same partition number go first, by offset, then the rest by partition and
-    offset. Downstream copies of unknown tag go, in log order, to the upstream copies that are left.
+    Pairs that a finding rests on stay. Within a tag, copies in the same partition number go first, by
+    offset, then the rest by partition and offset. Downstream copies of unknown tag go, in log order, to
+    the upstream copies that are left.
     """
-    result = Pairing()
+    fixed = _fixed(upstream, downstream)
+    gone = {*fixed, *fixed.values()}
+    result = Pairing(fixed, [d for d, up in fixed.items() if view.tag(d, mirror) != view.tag(up, mirror)])
     above, below = _by_tag(upstream, mirror, view), _by_tag(downstream, mirror, view)
     for tag, ups in above.items():
-        _pair_one_tag(ups, below.get(tag, []), view, result)
-    unknown = sorted((c for tag, cs in below.items() if tag not in above for c in cs), key=view.order)
+        downs = [copy for copy in below.get(tag, []) if copy not in gone]
+        _pair_one_tag([copy for copy in ups if copy not in gone], downs, view, result)
+    strangers = [copy for tag, copies in below.items() if tag not in above for copy in copies]
+    unknown = sorted((copy for copy in strangers if copy not in gone), key=view.order)
     result.deficit.sort(key=view.order)
     matched = min(len(unknown), len(result.deficit))
     result.faithful.update(zip(unknown[:matched], result.deficit[:matched], strict=True))
@@ -40,6 +45,11 @@ def pair(upstream: list[Copy], downstream: list[Copy], mirror: int, view: View) 
     result.excess.extend(unknown[matched:])
     del result.deficit[:matched]
     return result
+
+
+def _fixed(upstream: list[Copy], downstream: list[Copy]) -> dict[Copy, Copy]:
+    known = set(upstream)
+    return {copy: copy.twin for copy in downstream if copy.twin is not None and copy.twin in known}
 
 
 def _by_tag(copies: list[Copy], mirror: int, view: View) -> dict[tuple[int, int], list[Copy]]:

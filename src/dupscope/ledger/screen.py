@@ -9,7 +9,7 @@ import numpy as np
 from dupscope.ledger.edge import Edge
 from dupscope.ledger.rows import CASE, Rows
 from dupscope.ledger.view import content_mask
-from dupscope.model.batch import I64, U64, Bools, RecordBatch
+from dupscope.model.batch import I64, Bools, RecordBatch
 from dupscope.model.topology import SOURCE, Topology
 
 
@@ -21,15 +21,14 @@ class Screened:
     expired   number of records below the edge, or that would start a case below the floor
     orphans   slots of rows that now hold a downstream copy without its upstream copy
     filled    slots of older rows that got one more copy
-    upstream  packed positions of upstream copies that were just paired by tag, by the mirror that has
-              the faithful copy; with their timestamps
+    paired    by mirror: slots of rows in which its copy was just paired by tag with the upstream copy
     """
 
     look: I64
     expired: int
     orphans: I64
     filled: I64
-    upstream: dict[int, tuple[U64, I64]]
+    paired: dict[int, I64]
 
 
 def same_tag(rows: Rows, slots: I64, batch: RecordBatch, picked: I64, mirror: tuple[Topology, int]) -> Bools:
@@ -102,8 +101,8 @@ class Screen:
             fits &= absent | same_tag(rows, slots, batch, picked, (self.topology, mirror))
         return fits
 
-    def _place(self, batch: RecordBatch, picked: I64, slots: I64) -> tuple[I64, dict[int, tuple[U64, I64]]]:
-        """Enter fitting records into their rows. Returns new orphans and the upstream copies paired."""
+    def _place(self, batch: RecordBatch, picked: I64, slots: I64) -> tuple[I64, dict[int, I64]]:
+        """Enter fitting records into their rows. Returns new orphans and the rows paired, by mirror."""
         rows, log = self.rows, batch.log
         rows.position[log][slots] = batch.position[picked]
         if log == SOURCE:
@@ -113,14 +112,11 @@ class Screen:
         orphans = np.empty(0, np.int64)
         upstream = self.topology.logs[log].upstream
         if upstream is not None:
-            above = rows.position[upstream][slots]
-            known = above != 0
-            orphans = slots[~known]
-            paired[log] = above[known], rows.timestamp(slots[known])
+            known = rows.position[upstream][slots] != 0
+            orphans, paired[log] = slots[~known], slots[known]
         for mirror in self.topology.mirrors:
             if self.topology.logs[mirror].upstream == log:
-                below = rows.position[mirror][slots] != 0
-                paired[mirror] = batch.position[picked][below], batch.timestamp[picked][below]
+                paired[mirror] = slots[rows.position[mirror][slots] != 0]
         return orphans, paired
 
     def insert_one(self, batch: RecordBatch, index: int) -> int:

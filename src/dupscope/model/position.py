@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 MAX_PARTITIONS = 1 << 16
 OFFSET_BITS = 48
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
@@ -64,6 +67,7 @@ class PartitionTable:
 
     partitions: list[Partition] = field(default_factory=list)
     _slots: dict[Partition, int] = field(default_factory=dict, repr=False)
+    _numbers: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     _by_log: dict[int, list[int]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -93,6 +97,12 @@ class PartitionTable:
             if (partition.topic, partition.number) == (topic, number):
                 return slot
         return None
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Partition numbers by slot."""
+        if len(self._numbers) < len(self.partitions):
+            self._numbers = np.array([partition.number for partition in self.partitions], np.int64)
+        return self._numbers
 
     def slots_of(self, log: int) -> list[int]:
         """All slots of one log."""

@@ -90,6 +90,7 @@ class Ledger:
             self._judge(case, concluder)
         self._drop_due()
         self._forget(cycle)
+        outcome.findings.sort(key=lambda finding: (finding.timestamp, finding.id))
         outcome.closed += held.closed
         held.closed = []
 

@@ -245,6 +245,7 @@ def assert_never_ahead(story: Story) -> None:
     """No scrape showed more duplicates than there were in the lists taken after it; no counter ever fell."""
     begin = 0
     for end, lists in story.checkpoints:
+        assert end > begin, "nothing was scraped between two looks at the lists"
         allowed = expected_metrics(lists)
         for sample in story.scraper.samples[begin:end]:
             shown = named(

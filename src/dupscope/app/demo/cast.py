@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from dupscope.app.demo import lists
-from dupscope.app.demo.children import Child, Children, own
+from dupscope.app.demo.children import FINISHED, KILLED, Child, Children, own
 from dupscope.app.demo.clusters import MockCluster
 from dupscope.app.demo.consumer import ConsumerSettings
 from dupscope.app.demo.mirror import MirrorSettings
@@ -54,7 +54,7 @@ class Cast:
             resent=RESENT,
             seed=SEED,
         )
-        return self._children.start("producer", *own("producer", settings))
+        return self._children.start("producer", *own("producer", settings), planned_end=FINISHED)
 
     def start_mirror(self, die_after: int = 0) -> Child:
         """Copies, until it kills itself after so many records; with 0 until it is ended."""
@@ -68,7 +68,9 @@ class Cast:
             store_every=OFFSETS_EVERY,
             die_after=die_after,
         )
-        return self._children.start("mirror", *own("mirror", settings), doomed=die_after > 0)
+        return self._children.start(
+            "mirror", *own("mirror", settings), planned_end=KILLED if die_after else None
+        )
 
     def start_consumer(self, charges: str, die_after: int = 0) -> Child:
         """Charges at that address, until it kills itself after so many records; with 0 until it is ended."""
@@ -82,7 +84,9 @@ class Cast:
             commit_every=COMMIT_EVERY,
             die_after=die_after,
         )
-        return self._children.start("consumer", *own("consumer", settings), doomed=die_after > 0)
+        return self._children.start(
+            "consumer", *own("consumer", settings), planned_end=KILLED if die_after else None
+        )
 
     def configuration(self) -> dict[str, Any]:
         """dupscope.yaml."""

@@ -88,6 +88,10 @@ class ChargeClient:
         self._connection.request("POST", PATH, json.dumps(asked).encode())
         return str(json.loads(self._connection.getresponse().read())["charge_id"])
 
+    def close(self) -> None:
+        """Give up the connection."""
+        self._connection.close()
+
 
 def made_charges(address: str) -> list[dict[str, Any]]:
     """The server's own list."""

@@ -18,6 +18,8 @@ from dupscope.model.errors import DupscopeError
 
 T = TypeVar("T")
 
+FINISHED, KILLED = 0, -signal.SIGKILL
+
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 40.0
 GRACE_SECONDS = 5.0
@@ -34,12 +36,15 @@ class TooLateError(DemoError):
 
 @dataclass
 class Child:
-    """One process. A `doomed` one will kill itself (-9), a `dismissed` one was asked to end: no failures."""
+    """One process. `planned_end` is the exit code with which it may end by itself, None when it must not.
+
+    A `dismissed` one was asked to end.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    doomed: bool = False
+    planned_end: int | None = None
     dismissed: bool = False
 
     @property
@@ -48,15 +53,14 @@ class Child:
         return self.process.poll()
 
     @property
-    def killed(self) -> bool:
-        """Whether `kill -9` ended it."""
-        return self.exit_code == -signal.SIGKILL
+    def ended_as_planned(self) -> bool:
+        """Whether it has ended by itself, and was to."""
+        return self.planned_end is not None and self.exit_code == self.planned_end
 
     @property
     def failed(self) -> bool:
         """Whether it ended in a way that was not planned."""
-        planned = self.dismissed or (self.doomed and self.killed)
-        return self.exit_code not in {None, 0} and not planned
+        return self.exit_code is not None and not self.dismissed and not self.ended_as_planned
 
     def printed(self, pattern: str) -> str | None:
         """The first group of the first match in what it has printed so far."""
@@ -75,7 +79,7 @@ class Children:
         self._folder = folder
         self._all: list[Child] = []
 
-    def start(self, name: str, *arguments: str, doomed: bool = False) -> Child:
+    def start(self, name: str, *arguments: str, planned_end: int | None = None) -> Child:
         """Start `python -m` with these arguments; what it prints goes into a log under its name."""
         log = self._folder / f"{name}.log"
         with log.open("ab") as out:
@@ -87,18 +91,18 @@ class Children:
                 cwd=self._folder,
                 process_group=0,  # Ctrl-C is for the parent, which ends its children in order
             )
-        child = Child(name, process, log, doomed)
+        child = Child(name, process, log, planned_end)
         self._all.append(child)
         return child
 
     def wait(self, condition: Callable[[], T | None], what: str) -> T:
-        """The first true value of `condition`.
+        """The first true value of `condition`; an OSError in it counts as not yet.
 
         Raises DemoError when a child fails, TooLateError when it takes too long.
         """
         deadline = time.monotonic() + WAIT_SECONDS
         pause = threading.Event()
-        while not (value := condition()):
+        while not (value := _attempt(condition)):
             self.check()
             if time.monotonic() > deadline:
                 raise TooLateError(f"demo: gave up after {WAIT_SECONDS:.0f} s: waited until {what}")
@@ -137,6 +141,13 @@ class Children:
     def close(self) -> None:
         """End all that run."""
         self.end(*self._all)
+
+
+def _attempt(condition: Callable[[], T | None]) -> T | None:
+    try:
+        return condition()
+    except OSError:
+        return None
 
 
 def own(module: str, settings: Any) -> tuple[str, str]:  # noqa: ANN401 - any dataclass of plain values

@@ -58,15 +58,15 @@ def payments(count: int, draw: random.Random) -> list[Payment]:
 
 
 def send_all(settings: ProducerSettings, sent: TextIO) -> None:
-    """Send every payment, and after each batch those again for which the application's patience ran out."""
+    """Send every payment, and after each batch those again for which the application gave up waiting."""
     draw = random.Random(settings.seed)
     every = payments(settings.payments, draw)
-    impatient = set(draw.sample(every, settings.resent))
+    given_up = set(draw.sample(every, settings.resent))
     producer = Producer({"bootstrap.servers": settings.bootstrap, "enable.idempotence": True})
     for start in range(0, len(every), BATCH):
         batch = every[start : start + BATCH]
         _send(producer, settings.topic, batch, partial(_note, sent, again=False))
-        again = [payment for payment in batch if payment in impatient]
+        again = [payment for payment in batch if payment in given_up]
         _send(producer, settings.topic, again, partial(_note, sent, again=True))
 
 

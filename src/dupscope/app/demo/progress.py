@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TextIO
 
@@ -25,7 +26,8 @@ class Progress:
     def doing(self, text: str) -> None:
         """Say what is going on."""
         if self._is_terminal:
-            self._write(f"{self._clear}{self._stamp}{text} …")
+            columns = shutil.get_terminal_size().columns
+            self._write(f"{self._clear}{self._stamp}{text} …"[: columns + len(self._clear) - 1])
 
     def done(self, *lines: str) -> None:
         """Say what has happened."""

@@ -73,20 +73,27 @@ def reported(sample: Sample) -> Reported:
 
 
 class Settling:
-    """Tells when dupscope has read everything, suspects nothing, and says the same for some cycles."""
+    """Tells when dupscope has read everything, suspects nothing, and says the same for some cycles.
 
-    def __init__(self, there: Read) -> None:
+    `said` is what it said last, settled or not.
+    """
+
+    def __init__(self, there: Read, sample: Sample) -> None:
         self._there = there
-        self._said: Reported | None = None
-        self._since_cycle = 0
+        self._since_cycle = _cycles(sample)
+        self.said = reported(sample)
 
     def is_settled(self, sample: Sample) -> bool:
         """Whether this sample, seen after the former ones, settles it."""
-        said, cycle = reported(sample), total(sample, "commit_duration_seconds_count")
+        said, cycles = reported(sample), _cycles(sample)
         busy = read(sample) != self._there or total(sample, "suspects") > 0
-        if busy or said != self._said:
-            self._said, self._since_cycle = said, cycle
-        return not busy and cycle - self._since_cycle >= SETTLED_CYCLES
+        if busy or said != self.said:
+            self.said, self._since_cycle = said, cycles
+        return not busy and cycles - self._since_cycle >= SETTLED_CYCLES
+
+
+def _cycles(sample: Sample) -> int:
+    return total(sample, "commit_duration_seconds_count")
 
 
 def read(sample: Sample) -> Read:

@@ -16,7 +16,7 @@ from dupscope.app.demo.charges import made_charges
 from dupscope.app.demo.children import Child, Children, TooLateError
 from dupscope.app.demo.planted import Planted, planted
 from dupscope.app.demo.progress import Progress
-from dupscope.app.demo.reported import Read, Reported, Settling, reported, scrape
+from dupscope.app.demo.reported import Read, Reported, Settling, scrape
 
 MIRROR_DIES_AFTER = 1512
 CONSUMER_DIES_AFTER = 2187
@@ -86,7 +86,7 @@ class Story:
 
     def stay(self) -> None:
         """Leave dupscope and the clusters up until interrupted."""
-        self._progress.say(f"Up until Ctrl-C:  {self._url}  {self._url}/metrics\n")
+        self._progress.say(f"Still up, until Ctrl-C:  {self._url}  {self._url}/metrics\n")
         try:
             self._children.watch()
         except KeyboardInterrupt:
@@ -97,17 +97,17 @@ class Story:
     def _produce(self) -> None:
         producer = self._cast.start_producer()
         self._doing("the producer sends payments")
-        self._children.wait(lambda: producer.exit_code == 0, "all payments are sent")
+        self._children.wait(lambda: producer.ended_as_planned, "all payments are sent")
         again = sum(line["again"] for line in lists.read(self._cast.sent))
         self._done(
             "produced",
             f"producer: {PAYMENTS:,} payments sent, with enable.idempotence=true;",
-            f"the application lost patience with {again} of them and sent them again",
+            f"the application gave up waiting for {again} of them, and sent those again",
         )
 
     def _restart_mirror(self, mirror: Child) -> Child:
         self._doing("the stand-in mirror copies")
-        self._children.wait(lambda: mirror.killed, "the mirror is killed")
+        self._children.wait(lambda: mirror.ended_as_planned, "the mirror is killed")
         again = self._cast.start_mirror()
         self._done(
             "mirror_killed",
@@ -118,7 +118,7 @@ class Story:
 
     def _restart_consumer(self, consumer: Child, charges: str) -> Child:
         self._doing("the consumer joins its group and charges")
-        self._children.wait(lambda: consumer.killed, "the consumer is killed")
+        self._children.wait(lambda: consumer.ended_as_planned, "the consumer is killed")
         again = self._cast.start_consumer(charges)
         self._done(
             "consumer_killed",
@@ -131,9 +131,10 @@ class Story:
         sent = lists.count(self._cast.sent)
         self._children.wait(lambda: positions(self._cast.copied) == sent, "every record is copied")
         copied = lists.count(self._cast.copied)
-        self._doing("the group waits for the killed consumer before it lets the new one in")
+        self._doing("the group still waits for the killed consumer")
         self._children.wait(lambda: positions(self._cast.audit) == copied, "every record is charged")
-        truth = planted(lists.read(self._cast.sent), lists.read(self._cast.copied), made_charges(charges))
+        charged = self._children.wait(lambda: made_charges(charges), "the charge server shows its list")
+        truth = planted(lists.read(self._cast.sent), lists.read(self._cast.copied), charged)
         self._done(
             "charged", f"{truth.sent:,} records sent, {copied:,} copied, {truth.charged:,} charges made"
         )
@@ -142,13 +143,15 @@ class Story:
     def _answer(self, truth: Planted) -> Reported:
         """What dupscope reports once it has settled, or, if it does not, in the end."""
         self._doing("dupscope reads the rest and judges")
-        settling = Settling(Read(truth.sent, truth.copied, lists.count(self._cast.audit)))
+        there = Read(truth.sent, truth.copied, lists.count(self._cast.audit))
+        first = self._children.wait(lambda: scrape(self._url), "dupscope answers")
+        settling = Settling(there, first)
         try:
             self._children.wait(lambda: settling.is_settled(scrape(self._url)), "dupscope is done")
             self._done("judged", "dupscope: has read everything and suspects nothing any more")
         except TooLateError:
             self._done("judged", "dupscope: still reading or suspecting; its numbers as they are now:")
-        return reported(scrape(self._url))
+        return settling.said
 
     # ------------------------------------------------------------------ telling
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import yaml
 
 from support.dump import Dumped, dump, end_offsets
 from support.dupscope_process import DupscopeProcess, Sample, Scraper, Series, named, series, total
+from support.ledger_file import expected_terms, places, read, terms
 from support.mirrormaker import MirrorMaker
 from support.oracle import SOURCE, Flow, Truth, Where, judge
 from support.payments import PaymentProducer
@@ -31,6 +31,7 @@ RECORDS = 20_000
 COMMIT_EVERY = 500
 MIRROR, SINK = "to-dr", "charger"
 FLOW = Flow(("payment_id",), {MIRROR: SOURCE}, {SINK: (MIRROR,)}, {MIRRORED: TOPIC})
+PLACES = {SOURCE: TOPIC, MIRROR: MIRRORED, SINK: MIRRORED}
 SETTLE_SECONDS = 60
 EXACT = (
     "records_total",
@@ -260,24 +261,6 @@ def assert_never_ahead(story: Story) -> None:
         assert fallen == set()
 
 
-def ledger_places(path: Path) -> Counter[Where]:
-    """The duplicates of a ledger file, by place as findings give it."""
-    places: Counter[Where] = Counter()
-    for line in path.read_text().splitlines():
-        case = json.loads(line)
-        places.update(marked(SOURCE, TOPIC, case["source"]))
-        places.update(marked(MIRROR, MIRRORED, case["mirrors"].get(MIRROR, {}).get("copies", [])))
-        repeats = [
-            one for one in case["sinks"].get(SINK, {}).get("effects", []) if one["origin"] == "consume"
-        ]
-        places.update(Where(SINK, MIRRORED, one["partition"], one["offset"]) for one in repeats)
-    return places
-
-
-def marked(stage: str, topic: str, copies: list[dict[str, int]]) -> Iterator[Where]:
-    return (Where(stage, topic, copy["partition"], copy["offset"]) for copy in copies if copy["duplicate"])
-
-
 def assert_offline_agrees(story: Story, folder: Path, lists: Lists) -> None:
     """A second run over the finished lists, with no state of the first, writes the same duplicates."""
     config = write_configuration(story.rig, folder, story.sink.audit)
@@ -287,7 +270,9 @@ def assert_offline_agrees(story: Story, folder: Path, lists: Lists) -> None:
         second.start()
         assert second.process.wait_exit(60) == 0, second.process.tail()
     assert difference(lists.truth.extras, second.findings()) == {}
-    assert difference(lists.truth.extras, ledger_places(ledger)) == {}
+    cases = read(ledger)
+    assert difference(lists.truth.extras, places(cases, PLACES)) == {}
+    assert terms(cases, SINK) == expected_terms(lists.truth, MIRROR, SINK)
 
 
 def difference(expected: Counter[Where], found: Counter[Where]) -> dict[Where, tuple[int, int]]:

@@ -61,7 +61,7 @@ def last_screen(truth: Planted, said: Reported) -> str:
 
 
 def _table(truth: Planted, said: Reported) -> str:
-    head = f"{'Which layer made the duplicates':52}{'planted':>8}{'dupscope':>10}"
+    head = f"{'Which layer made the duplicates':53}{'planted':>8}{'dupscope':>10}"
     rows = [_row(f"{layer:10}{BLAME[layer]}", truth.duplicates, said.duplicates, layer) for layer in Layer]
     extra = _row("charges too many because of them", truth.effects, said.effects)
     return "\n".join([head, *rows, extra, "", SOURCES])
@@ -72,7 +72,7 @@ def _row(label: str, truth: Counts, said: Counts, *layers: Layer) -> str:
     chosen = layers or tuple(Layer)
     mark = "equal" if all(truth[layer] == said[layer] for layer in chosen) else "DIFFERS"
     planted, reported = (sum(counts[layer] for layer in chosen) for counts in (truth, said))
-    return f"  {label:50}{planted:8,}{reported:10,}  {mark}"
+    return f"  {label:51}{planted:8,}{reported:10,} {mark}"
 
 
 def _cost(truth: Planted) -> str:

@@ -46,6 +46,13 @@ class TestLastScreen:
         assert rows["mirror"] == ["2", "2", "equal"]
         assert rows["charges"] == ["4", "4", "equal"]
 
+    def test_columns(self) -> None:
+        """Numbers stand below each other, also where something differs."""
+        text = last_screen(TRUTH, replace(SAID, duplicates=SWAPPED))
+        rows = [line for line in text.splitlines() if line.endswith(("equal", "DIFFERS"))]
+        assert len({row.rindex(" ") for row in rows}) == 1
+        assert max(map(len, rows)) < 80
+
     def test_cost(self) -> None:
         """It says what customers felt, in number and in money."""
         assert "charged\n4 times too often, 10.00 EUR" in last_screen(TRUTH, SAID)

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from dupscope.ledger.case import Case, Copy, Effect
+from dupscope.ledger.pairing import pair
 from dupscope.ledger.view import View
 from dupscope.model.topology import SOURCE
 
@@ -49,20 +50,33 @@ def cut(case: Case, view: View) -> Cut:
 
 
 def _place_copies(copies: list[Copy], mirror: int, result: Cut, view: View) -> None:
-    """Give each downstream copy the window of its tag's upstream copy, else of the nearest source copy."""
+    """Give each downstream copy the window of its upstream copy, else of the nearest source copy.
+
+    Equal tags lie in several windows only where a tag has no time: there the pair decides, not the clock.
+    """
     upstream = view.topology.logs[mirror].upstream or SOURCE
-    homes: dict[tuple[int, int], list[tuple[int, Window]]] = {}
+    homes: dict[tuple[int, int], list[tuple[Copy, Window]]] = {}
     for window in result.windows:
         for copy in window.copies[upstream]:
-            homes.setdefault(view.tag(copy, mirror), []).append((copy.timestamp, window))
+            homes.setdefault(view.tag(copy, mirror), []).append((copy, window))
+    pairs: dict[Copy, Copy] = {}
+    if not view.topology.logs[mirror].tag.timestamp and len(result.windows) > 1:
+        above = [copy for known in homes.values() for copy, _ in known]
+        below = [copy for copy in copies if view.tag(copy, mirror) in homes and not copy.excess]
+        pairs = pair(above, below, mirror, view).faithful
     for copy in copies:
         known = homes.get(view.tag(copy, mirror))
         if known is not None:
-            own = copy.timestamp
-            min(known, key=lambda home: abs(home[0] - own))[1].copies[mirror].append(copy)
+            _home(copy, known, pairs.get(copy)).copies[mirror].append(copy)
         else:
             nearest = _nearest(copy.timestamp, result, view)
             (result.homeless if nearest is None else nearest.copies[mirror]).append(copy)
+
+
+def _home(copy: Copy, known: list[tuple[Copy, Window]], twin: Copy | None) -> Window:
+    """The window of a copy's twin, else of the copy of its tag that is nearest in time."""
+    own = copy.timestamp
+    return min(known, key=lambda home: (home[0] is not twin, abs(home[0].timestamp - own)))[1]
 
 
 def _nearest(timestamp: int, result: Cut, view: View) -> Window | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from dupscope.ledger.directory import Directory
@@ -80,7 +82,7 @@ class Rows:
         """The timestamp of one row in milliseconds."""
         return int(self._time_lo[slot]) | (int(self._time_hi[slot]) << 32)
 
-    def set_timestamp(self, slots: I64, timestamp: I64) -> None:
+    def set_timestamp(self, slots: I64 | slice, timestamp: I64) -> None:
         """Store timestamps; a record without one (-1) counts as 1970."""
         clean = np.clip(timestamp, 0, (1 << 48) - 1)
         self._time_lo[slots] = (clean & 0xFFFFFFFF).astype(np.uint32)
@@ -115,14 +117,22 @@ class Rows:
     def append(self, fp_hi: U64, fp_lo: U64, timestamp: I64, content: U64) -> I64:
         """Add rows without any copy yet, given sorted by `fp_lo`. Returns their slots."""
         slots = (self.next + np.arange(len(fp_hi), dtype=np.int64)) % self.capacity
+        for place, part in self._spans(len(fp_hi)):
+            for table in (self._wide, self._half, self._bits):
+                table[place] = 0
+            self.fp_hi[place] = fp_hi[part]
+            self.content[place] = content[part]
+            self.set_timestamp(place, timestamp[part])
         self.next += len(fp_hi)
-        for table in (self._wide, self._half, self._bits):
-            table[slots] = 0
-        self.fp_hi[slots] = fp_hi
-        self.content[slots] = content
-        self.set_timestamp(slots, timestamp)
         self.directory.insert(fp_lo, slots)
         return slots
+
+    def _spans(self, count: int) -> Iterator[tuple[slice, slice]]:
+        """Where the next `count` rows go: slots, contiguous up to the end of the ring, and which rows."""
+        at = self.next % self.capacity
+        head = min(count, self.capacity - at)
+        yield slice(at, at + head), slice(head)
+        yield slice(count - head), slice(head, None)
 
     def fingerprints_low(self, slots: I64) -> U64:
         """The low halves of the fingerprints of some live rows; scans the directory."""

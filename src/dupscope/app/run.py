@@ -50,7 +50,7 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         server.start()
         logger.info("listening", url=server.url)
         stack.enter_context(_signals(loop))
-        stack.enter_context(_quiet_collector())
+        stack.enter_context(quiet_collector())
         loop.run(lines, until_caught_up=until_caught_up)
         logger.info("stopped")
     return 0
@@ -82,7 +82,7 @@ def _signals(loop: Loop) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_collector() -> Iterator[None]:
+def quiet_collector() -> Iterator[None]:
     """Keep the garbage collector from walking millions of live objects; batches hold no cycles."""
     gc.collect()
     gc.freeze()

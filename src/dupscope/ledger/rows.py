@@ -62,6 +62,13 @@ class Rows:
         return self.next - self.first
 
     @property
+    def nbytes(self) -> int:
+        """Bytes held: the used part of the columns, and the directory."""
+        tables = (self._wide, self._half, self._time_hi, self._bits)
+        used = sum(table.nbytes for table in tables) * len(self) // self.capacity
+        return used + self.directory.nbytes
+
+    @property
     def room(self) -> int:
         """Rows that can be appended before the ring is full."""
         return self.capacity - len(self)

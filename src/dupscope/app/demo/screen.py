@@ -43,7 +43,7 @@ client's own network retries, and none of these was one.
 NEXT = """\
 Next, with a topic of yours (dupscope only reads, and joins no group):
 
-  dupscope keys YOUR_TOPIC --bootstrap-server HOST:9092 --write dupscope.yaml
+{path}  dupscope keys YOUR_TOPIC --bootstrap-server HOST:9092 --write dupscope.yaml
   dupscope check -c dupscope.yaml
   dupscope run -c dupscope.yaml
 """
@@ -54,9 +54,13 @@ def agree(truth: Planted, said: Reported) -> bool:
     return truth.duplicates == said.duplicates and truth.effects == said.effects
 
 
-def last_screen(truth: Planted, said: Reported) -> str:
-    """Table, cost, belief corrected, next steps; within 80 columns and 24 lines."""
-    parts = [_table(truth, said), _cost(truth), BELIEF, NEXT]
+def last_screen(truth: Planted, said: Reported, folder: str | None = None) -> str:
+    """Table, cost, belief corrected, next steps; within 80 columns and 24 lines.
+
+    `folder` is where the command is, if a shell would not find it by itself.
+    """
+    path = f"  export PATH={folder}:$PATH\n" if folder else ""
+    parts = [_table(truth, said), _cost(truth), BELIEF, NEXT.format(path=path)]
     return "\n".join(parts if agree(truth, said) else [*parts, DIFFERENCE])
 
 

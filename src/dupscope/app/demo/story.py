@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -36,7 +37,7 @@ def demo(*, as_json: bool, keep: bool) -> int:
         if as_json:
             print(json.dumps(screen.plain(truth, said, story.seconds)), flush=True)
         else:
-            print(f"\n{screen.last_screen(truth, said)}", flush=True)
+            print(f"\n{screen.last_screen(truth, said, folder_of_command())}", flush=True)
         if keep:
             story.stay()
     return 0 if screen.agree(truth, said) else 1
@@ -165,3 +166,11 @@ class Story:
     def _done(self, name: str, *lines: str) -> None:
         self.seconds[name] = self._progress.seconds
         self._progress.done(*lines)
+
+
+def folder_of_command() -> str | None:
+    """Where the command that runs now lies, if a shell would not find it by its name; as short as it goes."""
+    if shutil.which("dupscope"):
+        return None
+    folder = Path(sys.executable).parent
+    return f"$PWD/{folder.relative_to(Path.cwd())}" if folder.is_relative_to(Path.cwd()) else str(folder)

@@ -40,6 +40,12 @@ class TestLastScreen:
         assert len(lines) <= 23
         assert max(map(len, [*lines, *OPENING.splitlines()])) < 80
 
+    def test_a_command_that_no_shell_finds_is_put_on_the_path(self):
+        assert "  export PATH=$PWD/.venv/bin:$PATH\n  dupscope keys" in last_screen(
+            TRUTH, SAID, "$PWD/.venv/bin"
+        )
+        assert "PATH" not in last_screen(TRUTH, SAID)
+
     def test_rows(self) -> None:
         """Each layer has its planted and its reported number."""
         rows = {line.split()[0]: line.split()[-3:] for line in last_screen(TRUTH, SAID).splitlines() if line}

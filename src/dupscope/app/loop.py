@@ -19,7 +19,6 @@ from dupscope.telemetry.metrics import Metrics, RunState
 
 IDLE_SECONDS = 0.2
 OPEN_AGAIN_SECONDS = 1.0
-ENDS_AGAIN_SECONDS = 5.0
 
 
 @dataclass
@@ -47,13 +46,16 @@ class Loop:
         self._stopping = False
         self._number = 0
         self._started_at = time.time()
-        self._opened_at = self._ends_at = -ENDS_AGAIN_SECONDS
+        self._began = time.monotonic()
+        self._opened_at = -OPEN_AGAIN_SECONDS
         self._caught_up = False
         self._problems: dict[tuple[str, str], str] = {}
 
     def stop(self) -> None:
         """Finish the cycle under way and return from `run`. Safe in a signal handler."""
         self._stopping = True
+        for watch in self._watches:
+            watch.stop()
 
     def run(self, ledger_file: LedgerFile, *, until_caught_up: bool = False) -> None:
         """Read and judge, cycle by cycle."""
@@ -101,23 +103,20 @@ class Loop:
 
     def _publish(self, cycle: list[CycleWork]) -> None:
         """Show what was committed, and nothing else."""
-        refresh = time.monotonic() - self._ends_at >= ENDS_AGAIN_SECONDS
         for work in cycle:
-            if refresh:
-                self._ends_at = time.monotonic()
-                work.watch.take_ends(work.reads)
             publisher = self._publishers[work.watch.settings.name]
             publisher.reads(work.reads)
             publisher.outcome(work.outcome, work.findings)
             publisher.state()
         self._findings.write(finding for work in cycle for finding in work.findings)
-        self._catch_up(cycle)
+        self._catch_up()
         self._metrics.publish(self._state())
 
-    def _catch_up(self, cycle: list[CycleWork]) -> None:
-        if not self._caught_up and all(work.watch.is_caught_up(work.reads) for work in cycle):
+    def _catch_up(self) -> None:
+        if not self._caught_up and all(watch.is_caught_up for watch in self._watches):
             self._caught_up = True
-            self._log.info("ready", cycle=self._number, seconds=round(time.time() - self._started_at, 1))
+            seconds = round(time.monotonic() - self._began, 1)
+            self._log.info("ready", cycle=self._number, seconds=seconds)
 
     def _state(self) -> RunState:
         reason = "" if self._caught_up else self._why_not_ready()

@@ -91,12 +91,11 @@ class Publisher:
     def _log_state(self, log: int) -> None:
         watch, stage = self._watch, self._stage(log)
         cluster = watch.topology.logs[log].cluster
-        is_open = log in watch.open_logs
         for topic, lag in watch.lag_records(log).items():
             labels = (self._name, stage, cluster, topic)
-            self._metrics.set("tail_up", labels, float(is_open))
+            self._metrics.set("tail_up", labels, float(watch.is_up(log)))
             self._metrics.set("tail_lag_records", labels, lag)
-        if is_open:
+        if log in watch.open_logs:
             since = watch.covered_since_ms(log)
             self._metrics.set("coverage_start_timestamp_seconds", (self._name, stage), (since or 0) / 1000)
 

@@ -47,9 +47,9 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         stack.callback(lines.close)
         loop = Loop(watches, Store(), metrics, FindingLog(logger, metrics, config.log.findings_per_second))
         logger.info("starting", version=__version__, config=config.masked)
+        stack.enter_context(_signals(loop))
         server.start()
         logger.info("listening", url=server.url)
-        stack.enter_context(_signals(loop))
         stack.enter_context(quiet_collector())
         loop.run(lines, until_caught_up=until_caught_up)
         logger.info("stopped")
@@ -84,10 +84,12 @@ def _signals(loop: Loop) -> Iterator[None]:
 @contextmanager
 def quiet_collector() -> Iterator[None]:
     """Keep the garbage collector from walking millions of live objects; batches hold no cycles."""
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
         yield
     finally:
+        gc.set_threshold(*before)
         gc.unfreeze()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +27,8 @@ from dupscope.model.position import PartitionTable
 RECORDS_A_CYCLE = 50_000
 LINES_A_CYCLE = 20_000
 BUSY_READ_SECONDS = 0.5
+ENDS_AGAIN_SECONDS = 5.0
+"""End offsets older than this are taken again, for the lag that is shown."""
 MOST_ORPHANS = 500_000
 """With more open suspects than this a log waits for those above it, so that they cannot fill the memory."""
 MOST_WAITING_EFFECTS = 100_000
@@ -76,6 +79,8 @@ class PipelineWatch:
         self.open_logs: set[int] = set()
         self._grown: set[int] = set()
         self.ends = np.zeros(0, np.int64)
+        self._ends_at = -ENDS_AGAIN_SECONDS
+        self._stopping = False
         self._targets: I64 | None = None
         self._audit_targets: dict[int, int] = {}
         self._cycle: Cycle | None = None
@@ -86,9 +91,11 @@ class PipelineWatch:
         """Open the logs that are not open yet, or grew. Returns why others cannot be, by log."""
         problems = {}
         for log in self.topology.downstream_first():
-            if log not in self.open_logs or log in self._grown:
+            cluster = self.topology.logs[log].cluster
+            if (log not in self.open_logs or log in self._grown) and self._clusters.may_ask(cluster):
                 try:
-                    self._tails[log].open()
+                    with self._clusters.asking(cluster):
+                        self._tails[log].open()
                     self.open_logs.add(log)
                     self._grown.discard(log)
                 except ClusterError as error:
@@ -111,6 +118,7 @@ class PipelineWatch:
         for log in self.topology.downstream_first():
             if log in self.open_logs and not self._is_held_back(log, behind):
                 wait = BUSY_READ_SECONDS if log in behind else share if not behind else 0.0
+                wait = 0.0 if self._stopping else wait
                 reads.logs[log] = self._tails[log].read(RECORDS_A_CYCLE, wait)
         return reads
 
@@ -128,8 +136,9 @@ class PipelineWatch:
     def conclude(self, outcome: Outcome, reads: Reads) -> None:
         """Take end offsets where suspects need them, and judge."""
         assert self._cycle is not None, "observe comes first"
-        ends = self.take_ends(reads) if self.ledger.wants_barrier else None
-        self.ledger.conclude(self._cycle, ends, outcome)
+        wanted = self.ledger.wants_barrier
+        ends = self.take_ends(reads) if wanted or self._ends_are_old() else None
+        self.ledger.conclude(self._cycle, ends if wanted else None, outcome)
 
     def take_ends(self, reads: Reads) -> I64 | None:
         """High watermarks of all logs by slot, most downstream first; None while a log is not read whole.
@@ -141,8 +150,11 @@ class PipelineWatch:
             return None
         ends = np.zeros(len(self.table), np.int64)
         for log in self.topology.downstream_first():
+            cluster = self.topology.logs[log].cluster
+            if not self._clusters.may_ask(cluster):
+                return None
             try:
-                found = self._clusters.high_watermarks(self.topology.logs[log].cluster, self._topics(log))
+                found = self._clusters.high_watermarks(cluster, self.settings.topics[log])
             except ClusterError as error:
                 reads.errors.setdefault(log, []).append(reason_of(error))
                 return None
@@ -155,17 +167,20 @@ class PipelineWatch:
         if self._grown:
             return None
         self.ends = ends
+        self._ends_at = time.monotonic()
+        if self._targets is None:
+            self._targets = ends
+            self._audit_targets = {sink: audit.size() for sink, audit in self._audits.items()}
         return ends
+
+    def _ends_are_old(self) -> bool:
+        return time.monotonic() - self._ends_at >= ENDS_AGAIN_SECONDS
 
     # ---------------------------------------------------------------- how far
 
-    def is_caught_up(self, reads: Reads) -> bool:
-        """Whether everything that was there at the start has been read."""
-        if len(self.open_logs) < len(self.topology.logs):
-            return False
-        if self._targets is None:
-            self._targets = self.take_ends(reads)
-            self._audit_targets = {sink: audit.size() for sink, audit in self._audits.items()}
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that was there when all logs were open has been read."""
         if self._targets is None:
             return False
         positions, at_end = self._positions(), self._at_end()
@@ -195,9 +210,18 @@ class PipelineWatch:
         """Offsets between position and end, by physical topic, as of the last end offsets taken."""
         lag = dict.fromkeys(self.settings.topics[log], 0)
         for slot, position in self._tails[log].positions.items():
-            if slot < len(self.ends) and slot not in self._tails[log].at_end:
+            if slot < len(self.ends):
                 lag[self.table[slot].topic] += max(0, int(self.ends[slot]) - position)
         return lag
+
+    def is_up(self, log: int) -> bool:
+        """Whether a log is being read: open, and its cluster answers."""
+        return log in self.open_logs and not self._clusters.is_silent(self.topology.logs[log].cluster)
+
+    def stop(self) -> None:
+        """Wait for nothing any more. Safe in a signal handler."""
+        self._stopping = True
+        self._clusters.stop()
 
     def close(self) -> None:
         """Give up all connections and files."""
@@ -226,9 +250,6 @@ class PipelineWatch:
             return Start("latest")
         back = (at.seconds or 0.0) + levels * self.settings.margin_seconds
         return Start("timestamp", self._clusters.started_ms - int(back * 1000))
-
-    def _topics(self, log: int) -> Iterable[str]:
-        return self.settings.topics[log]
 
     def _is_at_end(self, log: int) -> bool:
         tail = self._tails[log]

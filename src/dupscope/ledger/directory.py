@@ -37,8 +37,7 @@ class Directory:
         open_ = np.arange(len(keys))
         for run_keys, run_rows in reversed(self._runs):
             wanted = keys[open_]
-            at = np.searchsorted(run_keys, wanted)
-            at[at == len(run_keys)] = 0
+            at = np.searchsorted(run_keys, wanted, "right") - 1
             hit = run_keys[at] == wanted
             rows[open_[hit]] = run_rows[at[hit]]
             open_ = open_[~hit]

@@ -77,14 +77,14 @@ class Concluder:
 
     def _missing(self, mirror: int, part: WindowVerdict) -> None:
         judged, bit, stage = part.mirrors[mirror], 1 << mirror, self.view.topology.logs[mirror].name
-        lacking = set(judged.deficit)
         for copy in judged.deficit:
             if not copy.missing & bit and overtaken(copy, mirror, part, self.view):
                 copy.missing |= bit
                 self.outcome.missing[stage] += 1
         upstream = self.view.topology.logs[mirror].upstream or SOURCE
+        delivered = {x.copies[upstream] for x in part.lineages if {mirror, upstream} <= x.copies.keys()}
         for copy in part.window.copies[upstream]:
-            if copy.missing & bit and not copy.recovered & bit and copy not in lacking:
+            if copy.missing & bit and not copy.recovered & bit and copy in delivered:
                 copy.recovered |= bit
                 self.outcome.recovered[stage] += 1
 

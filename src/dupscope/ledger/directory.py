@@ -9,7 +9,7 @@ from dupscope.model.batch import I64, U64
 
 U32 = npt.NDArray[np.uint32]
 
-GROWTH = 5
+GROWTH = 8
 """A run is merged into the older one before it once that is less than this many times larger."""
 
 

@@ -17,6 +17,9 @@ from dupscope.model.batch import EffectBatch, RecordBatch
 from dupscope.model.finding import Layer, Reason
 from dupscope.model.topology import SOURCE
 
+MOST_AT_ONCE = 1 << 16
+"""Records screened at once. Sorted probes of the index cost less the more there are."""
+
 
 class Intake:
     """Takes batches in, upstream before downstream.
@@ -51,7 +54,7 @@ class Intake:
 
     def _pieces(self, batch: RecordBatch) -> Iterator[RecordBatch]:
         """The batch in parts that surely fit into the ring."""
-        step = max(1, min(16384, self._held.rows.capacity // 4))
+        step = max(1, min(MOST_AT_ONCE, self._held.rows.capacity // 4))
         for at in range(0, len(batch), step):
             part = slice(at, at + step)
             yield RecordBatch(

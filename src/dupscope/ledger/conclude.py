@@ -67,8 +67,9 @@ class Concluder:
         for copy in judged.excess:
             if copy.excess:
                 continue
-            if case.hot or not judged.covered:
-                self.lose_copy(copy, Reason.HOT_KEY if case.hot else Reason.BEFORE_COVERAGE)
+            doubt = Reason.HOT_KEY if case.hot else judged.doubt
+            if doubt is not None:
+                self.lose_copy(copy, doubt)
                 continue
             copy.excess = copy.reported = True
             self._find(case, copy, _twin(copy, mirror, part), _kind(payloads, copy), None)

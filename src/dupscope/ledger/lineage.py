@@ -33,14 +33,14 @@ class Lineage:
 class MirrorJudgement:
     """One mirror in one case.
 
-    excess    copies without an upstream copy, all of them; `covered` tells whether that is a verdict
+    excess    copies without an upstream copy, all of them; `doubt` tells why that is no verdict
     deficit   upstream copies that no known copy stands for, judged or not
     by_count  some copy was matched by number only
     waiting   copies that no barrier has passed yet and that known upstream copies do not explain
     """
 
     excess: list[Copy] = field(default_factory=list)
-    covered: bool = True
+    doubt: Reason | None = None
     deficit: list[Copy] = field(default_factory=list)
     by_count: list[Copy] = field(default_factory=list)
     orphans: list[Copy] = field(default_factory=list)
@@ -76,15 +76,23 @@ def _extend(lineages: list[Lineage], window: Window, mirror: int, view: View) ->
         by_copy[up].copies[mirror] = down
     result.excess = pairing.excess + [copy for copy in known if copy.excess]
     result.by_count = pairing.by_count
-    result.covered = _covered(window, mirror, pairing, view)
+    result.doubt = _doubt(window, mirror, pairing, view)
     everything = pairing if len(admitted) == len(free) else pair(list(by_copy), free, mirror, view)
     result.deficit = [copy for copy in pairing.deficit if copy in set(everything.deficit)]
     unexplained = {*everything.excess, *everything.by_count}
     result.waiting = sum(1 for copy in free if copy in unexplained and not view.admitted(copy))
     for copy in result.excess:
-        trusted = copy.excess or result.covered
+        trusted = copy.excess or result.doubt is None
         lineages.append(Lineage(Origin(Layer.MIRROR.value), {mirror: copy}, trusted))
     return result
+
+
+def _doubt(window: Window, mirror: int, pairing: Pairing, view: View) -> Reason | None:
+    """Why an excess is no verdict: an upstream copy was closed unjudged, or coverage is too short."""
+    for copy in window.copies[view.topology.logs[mirror].upstream or SOURCE]:
+        if copy.unverified in CLOSED:
+            return copy.unverified
+    return None if _covered(window, mirror, pairing, view) else Reason.BEFORE_COVERAGE
 
 
 def _covered(window: Window, mirror: int, pairing: Pairing, view: View) -> bool:

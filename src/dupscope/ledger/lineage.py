@@ -78,13 +78,22 @@ def _extend(lineages: list[Lineage], window: Window, mirror: int, view: View) ->
     result.by_count = pairing.by_count
     result.doubt = _doubt(window, mirror, pairing, view)
     everything = pairing if len(admitted) == len(free) else pair(list(by_copy), free, mirror, view)
-    result.deficit = [copy for copy in pairing.deficit if copy in set(everything.deficit)]
+    result.deficit = _lacking(pairing, everything, window, mirror, view)
     unexplained = {*everything.excess, *everything.by_count}
     result.waiting = sum(1 for copy in free if copy in unexplained and not view.admitted(copy))
     for copy in result.excess:
         trusted = copy.excess or result.doubt is None
         lineages.append(Lineage(Origin(Layer.MIRROR.value), {mirror: copy}, trusted))
     return result
+
+
+def _lacking(now: Pairing, later: Pairing, window: Window, mirror: int, view: View) -> list[Copy]:
+    """Upstream copies that no copy known of a mirror stands for, not even one that was closed unjudged."""
+    known = [copy for copy in window.copies[mirror] if not copy.excess]
+    if any(copy.unverified in CLOSED for copy in known):
+        later = pair(window.copies[view.topology.logs[mirror].upstream or SOURCE], known, mirror, view)
+    possible = set(later.deficit)
+    return [copy for copy in now.deficit if copy in possible]
 
 
 def _doubt(window: Window, mirror: int, pairing: Pairing, view: View) -> Reason | None:

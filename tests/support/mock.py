@@ -40,6 +40,7 @@ def _library() -> ctypes.CDLL:
         "rd_kafka_mock_get_requests": (ctypes.POINTER(pointer), [pointer, ctypes.POINTER(ctypes.c_size_t)]),
         "rd_kafka_mock_request_api_key": (ctypes.c_int16, [pointer]),
         "rd_kafka_mock_request_destroy_array": (None, [ctypes.POINTER(pointer), ctypes.c_size_t]),
+        "rd_kafka_mock_clear_request_errors": (None, [pointer, ctypes.c_int16]),
         "rd_kafka_mock_push_request_errors_array": (
             None,
             [pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)],
@@ -107,6 +108,10 @@ class MockCluster:
         """Answer the next requests of a kind (by Kafka's number of it) with these error codes."""
         array = (ctypes.c_int * len(codes))(*codes)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, kind, len(codes), array)
+
+    def heal(self, kind: int) -> None:
+        """Take back what `fail` has left for one kind of request."""
+        self._library.rd_kafka_mock_clear_request_errors(self._cluster, kind)
 
     def track_requests(self) -> None:
         """Remember from now on what is asked."""

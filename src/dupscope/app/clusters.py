@@ -17,7 +17,7 @@ from dupscope.model.errors import ClusterError
 ANSWER_SECONDS = 2.0
 """A cluster that does not answer holds up the loop, and with it the end of the process, for this long."""
 
-AGAIN_SECONDS = 5.0
+AGAIN_SECONDS = 3.0
 """Then it is left alone for this long, and everything else goes on."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from unit.ledger.world import NOW, NUMBERS, PAIR, SETTINGS, content_of, digest, partition_table
 
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.conclude import Concluder
@@ -15,6 +14,7 @@ from dupscope.ledger.view import View
 from dupscope.model.finding import Reason
 from dupscope.model.position import pack
 from dupscope.model.topology import Topology
+from unit.ledger.world import NOW, NUMBERS, PAIR, SETTINGS, content_of, digest, partition_table
 
 KEY = "p"
 

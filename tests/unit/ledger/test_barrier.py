@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-from unit.ledger.world import CHAIN, NUMBERS, PAIR, WINDOW, Story, partition_table
 
 from dupscope.ledger.barrier import Barrier, Barriers
+from unit.ledger.world import CHAIN, NUMBERS, PAIR, WINDOW, Story, partition_table
 
 SINK = -1
 

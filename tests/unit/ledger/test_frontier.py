@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from unit.ledger.world import CHAIN, MARGIN, NOW, TIMELESS, WINDOW, Story
 
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
+from dupscope.ledger.windows import cut
 from unit.ledger.cases import Desk
 from unit.ledger.world import MARGIN, TIMELESS, WINDOW, Story
-
-from dupscope.ledger.windows import cut
 
 
 def cut_into(desk: Desk) -> list[list[int]]:

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pytest
+
+from dupscope.ledger.settings import LedgerSettings
+from unit.ledger.world import MARGIN, SETTINGS, WINDOW, Story
+
+LIMIT = SETTINGS.case_limit
+ROOMY = LedgerSettings(WINDOW, MARGIN, memory_bytes=1 << 24)
+
+
+class TestHotKey:
+    """Trap 10: a case holds at most 1,000 copies."""
+
+    @pytest.fixture
+    def story(self):
+        return Story(settings=ROOMY)
+
+    def test_copies_beyond_the_limit_are_counted_and_not_held(self, story):
+        original = story.source()
+        for _ in range(LIMIT + 500):
+            story.copied(original)
+        story.settle()
+        assert story.found == []
+        assert story.unverified["dr hot_key"] == LIMIT + 499
+        assert [len(case.copies) for case in story.ledger.held.book.cases.values()] == [LIMIT]
+
+    def test_its_memory_stays_what_it_is(self, story):
+        original = story.source()
+        for _ in range(LIMIT):
+            story.copied(original)
+        story.settle()
+        before = story.ledger.held.book.nbytes
+        for _ in range(LIMIT):
+            story.copied(original)
+        story.settle()
+        assert story.ledger.held.book.nbytes == before
+
+    def test_up_to_the_limit_it_is_judged_as_any_other(self, story):
+        original = story.source()
+        for _ in range(LIMIT - 1):
+            story.copied(original)
+        story.settle()
+        assert len(story.found) == LIMIT - 2
+        assert story.unverified == {}
+
+    def test_a_source_that_floods_makes_no_false_finding_in_the_mirror(self, story):
+        """The mirror's copies of what was not held look like excess."""
+        for at in range(LIMIT + 100):
+            story.copied(story.source(at=at))
+        story.settle()
+        assert not [text for text in story.found if text.startswith("dr")]
+        assert story.missing == {}
+
+    def test_effects_beyond_the_limit_are_unverified(self, story):
+        copy = story.copied(story.source())
+        for _ in range(LIMIT + 100):
+            story.effect(copy)
+        story.settle()
+        assert story.unverified["charger hot_key"] >= 100
+        assert len(story.found) < LIMIT
+
+    def test_the_rest_of_the_keys_is_not_touched(self, story):
+        original = story.source()
+        for _ in range(LIMIT + 10):
+            story.copied(original)
+        other = story.source("other")
+        story.copied(other)
+        last = story.copied(other)
+        story.settle()
+        assert story.found == [f"dr[0]@{last.offset} identical"]
+
+    def test_it_cools_when_its_old_cases_have_expired(self, story):
+        for _ in range(LIMIT):
+            story.source()
+        story.settle()
+        story.cycle(later=2 * WINDOW + 2 * MARGIN)
+        story.source(at=story.clock)
+        story.settle()
+        assert "source hot_key" not in story.unverified
+
+
+class TestExpired:
+    def test_a_copy_below_the_edge_is_expired(self):
+        story = Story()
+        story.source("other")
+        story.settle()
+        story.copied(story.source(at=-WINDOW - MARGIN - 1))
+        story.settle()
+        assert story.unverified == {"source expired": 1, "dr expired": 1}
+        assert story.found == []
+
+    def test_a_copy_that_would_begin_a_case_below_the_floor_is_expired(self):
+        story = Story()
+        story.source("other")
+        story.settle()
+        story.source(at=-MARGIN - 1)
+        story.settle()
+        assert story.unverified == {"source expired": 1}
+
+    def test_a_late_copy_of_a_case_that_is_held_is_not(self):
+        story = Story()
+        story.source(at=0)
+        story.settle()
+        story.source(at=-MARGIN - 1)
+        story.settle()
+        assert story.unverified == {}
+        assert len(story.found) == 1
+
+    def test_a_source_copy_that_begins_another_case_of_a_held_key_is(self):
+        story = Story()
+        story.source(at=WINDOW, partition=1)
+        story.settle()
+        story.source(at=-MARGIN - 1)
+        story.settle()
+        assert story.unverified == {"source expired": 1}
+        assert story.found == []
+
+    def test_before_anything_is_known_nothing_is_expired(self):
+        story = Story()
+        story.source(at=-3 * WINDOW)
+        story.cycle()
+        assert story.unverified == {}
+
+
+class TestReading:
+    def test_a_read_in_portions_gives_the_same_as_one(self):
+        whole, parts = Story(), Story()
+        for story in (whole, parts):
+            original = story.source()
+            story.copied(original)
+            last = story.copied(original)
+            if story is parts:
+                story.cycle(between=last)
+            story.settle()
+        assert whole.found == parts.found == ["dr[0]@1 identical"]
+
+    def test_upstream_goes_in_before_downstream_whatever_the_order_of_the_batches(self):
+        story = Story()
+        story.copied(story.source())
+        story.cycle()
+        assert story.open("dr") == 0
+
+    def test_an_effect_waits_for_its_record(self):
+        story = Story()
+        copy = story.copied(story.source())
+        story.effect(copy)
+        story.cycle("charger")
+        assert story.open("charger") == 1
+        story.settle()
+        assert (story.unverified, story.found) == ({}, [])

@@ -10,6 +10,7 @@ from dupscope.ledger.lineage import Lineage
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import Window
 from dupscope.model.finding import Origin, Reason
+from dupscope.model.topology import SOURCE
 
 RANK = {None: 0, Origin.PRODUCE: 1, Origin.MIRROR: 2}
 
@@ -33,7 +34,6 @@ class SinkJudgement:
     natural    the origin of each extra effect by the present verdict
     absorbed   readable lineages without an effect
     floating   some effect had no position: the weaker mode
-    uncovered  extra effects of that mode too near to the coverage start
     """
 
     readable: list[Lineage]
@@ -80,8 +80,7 @@ def settle(
     with_effect = [lineage for lineage in readable if lineage in acted and lineage.trusted]
     for lineage in with_effect[1:]:
         result.natural[acted[lineage][0]] = lineage.maker or Origin.PRODUCE
-    if result.floating and not _floating_covered(window, sink, view):
-        _withdraw(result)
+    _withdraw(result, _uncovered(result, window, sink, view))
     return result
 
 
@@ -123,17 +122,39 @@ def _by_guess(result: SinkJudgement) -> dict[Lineage, list[Effect]]:
     return acted
 
 
-def _floating_covered(window: Window, sink: int, view: View) -> bool:
+def _uncovered(result: SinkJudgement, window: Window, sink: int, view: View) -> list[Repeat]:
+    """Repeats that copies or lineages before the coverage start could explain."""
     starts = [view.covered_since[log] for log in view.topology.seen_by(sink)]
-    known = [start for start in starts if start is not None]
-    begins: Copy = window.sources[0]
-    return not known or begins.timestamp > max(known) + view.settings.window_ms
+    start = max((start for start in starts if start is not None), default=None)
+    if start is None:
+        return []
+    new = [repeat for repeat in result.repeats if not repeat.effect.duplicate]
+    if result.floating:
+        late = window.sources[0].timestamp > start + view.settings.window_ms
+        return [] if late else new
+    paired = [repeat for repeat in new if repeat.effect.position != repeat.first_effect.position]
+    return [repeat for repeat in paired if not _pairs_covered(repeat.lineage, window, start, view)]
 
 
-def _withdraw(result: SinkJudgement) -> None:
+def _pairs_covered(lineage: Lineage, window: Window, start: int, view: View) -> bool:
+    """Whether no unread copy can belong in the place of one of a lineage's copies."""
+    earliest = start + view.settings.margin_ms
+    for mirror, copy in lineage.copies.items():
+        upstream = lineage.copies.get(view.topology.logs[mirror].upstream or SOURCE)
+        timed = view.topology.logs[mirror].tag.timestamp
+        if mirror != SOURCE and (not timed or not _same_tag(copy, upstream, mirror, view)):
+            earliest = start + view.settings.margin_ms + view.settings.window_ms
+    return all(copy.timestamp >= earliest for copies in window.copies for copy in copies)
+
+
+def _same_tag(copy: Copy, upstream: Copy | None, mirror: int, view: View) -> bool:
+    return upstream is None or view.tag(copy, mirror) == view.tag(upstream, mirror)
+
+
+def _withdraw(result: SinkJudgement, repeats: list[Repeat]) -> None:
     """Too near to the coverage start: what would be a repeat is unverified."""
-    for repeat in result.repeats:
+    for repeat in repeats:
         result.natural.pop(repeat.effect, None)
         result.effects.remove(repeat.effect)
+        result.repeats.remove(repeat)
         result.lost.append((repeat.effect, Reason.BEFORE_COVERAGE))
-    result.repeats.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +21,14 @@ class SinkWatch:
     """Resolves positions of one sink's audit lines and polls its group's commits."""
 
     def __init__(
-        self, settings: PipelineSettings, sink: int, table: PartitionTable, clusters: Clusters
+        self,
+        settings: PipelineSettings,
+        sink: int,
+        table: PartitionTable,
+        clusters: Clusters,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._sink = settings.topology.sinks[sink]
         self._table = table
@@ -47,7 +54,7 @@ class SinkWatch:
 
     def committed(self) -> I64:
         """The group's committed offsets by slot, at most `POLL_SECONDS` old; 0 where unknown."""
-        now = time.monotonic()
+        now = self._clock()
         if self._sink.group is not None and now - self._polled_at >= POLL_SECONDS and len(self._table):
             self._polled_at = now
             self._committed = self._poll(self._sink.group)

@@ -235,21 +235,13 @@ class PipelineWatch:
     def _tail(self, config: Config, log: int) -> Tail:
         cluster = self._clusters.settings[self.topology.logs[log].cluster]
         settings = TailSettings(
-            cluster, log, self.settings.topics[log], self._start(log), config.limits.fetch_rate
+            cluster,
+            log,
+            self.settings.topics[log],
+            start_of(self.settings, log, self._clusters.started_ms),
+            config.limits.fetch_rate,
         )
         return Tail(settings, self.table, self._fingerprinter, self._clusters.log)
-
-    def _start(self, log: int) -> Start:
-        """Upstream begins a margin before downstream, so that no copy comes without its original."""
-        at = self.settings.start
-        deepest = max(self.topology.depth(other) for other in range(len(self.topology.logs)))
-        levels = deepest - self.topology.depth(log)
-        if at.kind == "earliest":
-            return Start("earliest")
-        if at.kind == "latest" and not levels:
-            return Start("latest")
-        back = (at.seconds or 0.0) + levels * self.settings.margin_seconds
-        return Start("timestamp", self._clusters.started_ms - int(back * 1000))
 
     def _is_at_end(self, log: int) -> bool:
         tail = self._tails[log]
@@ -299,6 +291,19 @@ class PipelineWatch:
             committed=tuple(sink.committed() for sink in self.sinks),
             truncated=frozenset(compacted),
         )
+
+
+def start_of(settings: PipelineSettings, log: int, started_ms: int) -> Start:
+    """Where to begin: upstream a margin before downstream, so that no copy comes without its original."""
+    at, topology = settings.start, settings.topology
+    deepest = max(topology.depth(other) for other in range(len(topology.logs)))
+    levels = deepest - topology.depth(log)
+    if at.kind == "earliest":
+        return Start("earliest")
+    if at.kind == "latest" and not levels:
+        return Start("latest")
+    back = (at.seconds or 0.0) + levels * settings.margin_seconds
+    return Start("timestamp", started_ms - int(back * 1000))
 
 
 def _ledger_settings(config: Config, settings: PipelineSettings, *, keep_lines: bool) -> LedgerSettings:

@@ -8,7 +8,8 @@ import numpy as np
 
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.judge import Verdict
-from dupscope.ledger.rows import CASE, NO_POSITION, Rows
+from dupscope.ledger.rows import CASE, NO_POSITION, UNEXPLAINED, Rows
+from dupscope.model.finding import Reason
 from dupscope.model.topology import SOURCE, Topology
 
 
@@ -54,6 +55,7 @@ class Casebook:
         case.slot = -1
         self.nbytes -= case.nbytes
         self.suspects.subtract(case.suspects)
+        case.suspects = frozenset()
         return case
 
     def move(self, slot: int, to: int) -> None:
@@ -73,11 +75,17 @@ class Casebook:
     def _copies(self, slot: int) -> list[Copy]:
         rows = self._rows
         timestamp, content = rows.timestamp_of(slot), int(rows.content[slot])
-        return [
+        copies = [
             Copy(log, int(rows.position[log][slot]), timestamp, content)
             for log in range(len(self._topology.logs))
             if rows.position[log][slot]
         ]
+        if rows.state[slot] & UNEXPLAINED:
+            for copy in copies:
+                upstream = self._topology.logs[copy.log].upstream
+                if upstream is not None and not rows.position[upstream][slot]:
+                    copy.unverified = Reason.NOT_IN_SOURCE
+        return copies
 
     def _effects(self, slot: int, cycle: int) -> list[Effect]:
         rows, found = self._rows, []

@@ -111,8 +111,8 @@ class Frontier:
         self._moved = False
         return tuple(self._reached)
 
-    def passed_over(self, mirror: int, confirmed: I64, limit: int) -> I64:
-        """Slots of rows of the norm whose upstream copy was overtaken, at most `limit`."""
+    def passed_over(self, mirror: int, confirmed: I64) -> I64:
+        """Slots of rows of the norm whose upstream copy was overtaken."""
         rows = self._rows
         upstream = self._topology.logs[mirror].upstream or SOURCE
         found: list[I64] = []
@@ -128,7 +128,7 @@ class Frontier:
             whole = whole and not len(slots) and start + CHUNK <= rows.next
             if whole:
                 self._complete[mirror] = start + CHUNK
-        return np.concatenate(found)[:limit] if found else np.empty(0, np.int64)
+        return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def reopen(self, slots: I64) -> None:
         """Look again at rows that were complete: an upstream copy was entered late."""

@@ -164,10 +164,11 @@ class Ledger:
         """Rows of the norm that a mirror has passed over, as cases."""
         held, found = self.held, set()
         for mirror in sorted(held.barriers.confirmed_moved):
-            slots = held.frontier.passed_over(mirror, held.barriers.frontier[mirror], OVERTAKEN_AT_ONCE)
+            slots = held.frontier.passed_over(mirror, held.barriers.frontier[mirror])
             covered = held.covered_from(mirror, cycle)
             if covered is not None:
                 slots = slots[held.rows.timestamp(slots) >= covered]
+            slots = slots[: 0 if mirror in cycle.progress.truncated else OVERTAKEN_AT_ONCE]
             low = held.rows.fingerprints_low(slots).tolist() if len(slots) else []
             for slot, fp_lo in zip(slots.tolist(), low, strict=True):
                 found.add(held.book.open(slot, (int(held.rows.fp_hi[slot]), fp_lo), cycle.number))
@@ -239,7 +240,7 @@ class Ledger:
     def _close_stage(self, stage: int, barrier: Barrier, reason: Reason, concluder: Concluder) -> None:
         due = {case for n, cases in self._due.items() if n <= barrier.cycle for case in cases}
         for case in due:
-            if stage not in case.suspects:
+            if case.slot < 0 or stage not in case.suspects:
                 continue
             if stage >= 0:
                 _close_copies(case, stage, barrier, reason, concluder)

@@ -28,7 +28,7 @@ class TestAdvance:
     def test_nothing_is_known_until_every_partition_was_seen(self, edge):
         saw(edge, 5)
         edge.advance([0, 1], np.zeros(2, bool), NOW)
-        assert edge.floor < NEVER
+        assert (edge.floor, edge.edge) == (NEVER, NEVER)
 
     def test_the_slowest_partition_holds_it_back(self, edge):
         saw(edge, -50)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.judge import Verdict
-from dupscope.ledger.rows import CASE, NO_POSITION, UNEXPLAINED, Rows
+from dupscope.ledger.rows import CASE, NO_POSITION, Rows, unexplained
 from dupscope.model.finding import Reason
 from dupscope.model.topology import SOURCE, Topology
 
@@ -80,11 +80,11 @@ class Casebook:
             for log in range(len(self._topology.logs))
             if rows.position[log][slot]
         ]
-        if rows.state[slot] & UNEXPLAINED:
-            for copy in copies:
-                upstream = self._topology.logs[copy.log].upstream
-                if upstream is not None and not rows.position[upstream][slot]:
-                    copy.unverified = Reason.NOT_IN_SOURCE
+        for copy in copies:
+            upstream = self._topology.logs[copy.log].upstream
+            alone = upstream is not None and not rows.position[upstream][slot]
+            if alone and rows.state[slot] & unexplained(copy.log):
+                copy.unverified = Reason.NOT_IN_SOURCE
         return copies
 
     def _effects(self, slot: int, cycle: int) -> list[Effect]:

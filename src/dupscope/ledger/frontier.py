@@ -8,9 +8,9 @@ import numpy as np
 
 from dupscope.ledger.case import Case, Copy
 from dupscope.ledger.cycle import padded
-from dupscope.ledger.rows import CASE, Rows
+from dupscope.ledger.rows import CASE, Freed, Rows
 from dupscope.ledger.view import View
-from dupscope.model.batch import I64, U64, Bools
+from dupscope.model.batch import I64, U64
 from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, PartitionTable
 from dupscope.model.topology import SOURCE, Topology
 
@@ -74,9 +74,9 @@ class Frontier:
             norm = doubt.slots[self._rows.state[doubt.slots] & CASE == 0]
             self._advance(doubt.mirror, self._above(doubt.mirror, norm))
 
-    def forget(self, freed: Bools) -> None:
-        """Drop rows that are freed, marked by slot."""
-        self._doubtful = [replace(doubt, slots=doubt.slots[~freed[doubt.slots]]) for doubt in self._doubtful]
+    def forget(self, freed: Freed) -> None:
+        """Drop rows that are freed."""
+        self._doubtful = [replace(doubt, slots=freed.survivors(doubt.slots)) for doubt in self._doubtful]
 
     def advance_case(self, case: Case, copy: Copy, view: View, covered_from: dict[int, int | None]) -> None:
         """Note what one more copy pairs by tag: of equal upstream copies in its partition the first."""
@@ -89,7 +89,7 @@ class Frontier:
             first = min(ups, key=view.order, default=None)
             earliest = covered_from[mirror]
             covered = first is not None and (earliest is None or first.timestamp >= earliest)
-            if first is not None and covered and any(c.log == mirror for c in same):
+            if first is not None and covered and any(c.log == mirror and not c.excess for c in same):
                 self._advance(mirror, np.array([first.position], np.uint64))
 
     def _above(self, mirror: int, slots: I64) -> U64:

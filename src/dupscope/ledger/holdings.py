@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from dupscope.ledger.balance import line, noteworthy
@@ -14,12 +16,12 @@ from dupscope.ledger.frontier import CHUNK, Frontier
 from dupscope.ledger.judge import judge
 from dupscope.ledger.orphans import Orphans
 from dupscope.ledger.retention import Retention
-from dupscope.ledger.rows import Rows, bytes_per_key
+from dupscope.ledger.rows import Freed, Rows, bytes_per_key
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import cut
-from dupscope.model.batch import I64, Bools
-from dupscope.model.finding import Reason
+from dupscope.model.batch import I64
+from dupscope.model.finding import Layer, Reason
 from dupscope.model.position import PartitionTable, offset_of, slot_of
 from dupscope.model.topology import Topology
 
@@ -44,6 +46,7 @@ class Holdings:
         self.orphans = Orphans(topology, self.rows)
         self.frontier = Frontier(topology, self.rows, partitions)
         self.closed: list[dict[str, object]] = []
+        self.expired: Counter[tuple[Layer, str, Reason]] = Counter()
         self.retention = Retention(
             self.rows,
             self.book,
@@ -148,6 +151,7 @@ class Holdings:
 
     def close(self, slot: int) -> None:
         """Forget a case, keeping its lines for the ledger file."""
+        self._count_expired(self.book.cases[slot])
         case = self.book.close(slot)
         if self.settings.keep_lines and self.last_view is not None:
             self.closed += self.lines(case, self.last_view)
@@ -156,6 +160,23 @@ class Holdings:
         """The lines of a key for the ledger file."""
         return [line(case, part, view) for part in judge(case, view).windows if noteworthy(part)]
 
-    def _on_free(self, freed: Bools) -> None:
-        self.orphans.forget(freed)
+    def _count_expired(self, case: Case) -> None:
+        """Count what is forgotten before it could be judged."""
+        view = self.last_view
+        if view is None:
+            return
+        for stage in case.suspects:
+            if stage >= 0:
+                copies = [c for c in case.copies if c.log == stage and not c.excess and not c.unverified]
+                lost = sum(1 for copy in copies if not view.admitted(copy))
+                self.expired[Layer.MIRROR, self.topology.logs[stage].name, Reason.EXPIRED] += lost
+            else:
+                sink = -1 - stage
+                mine = [e for e in case.effects if e.sink == sink and not e.unverified]
+                lost = sum(1 for effect in mine if effect.cycle > view.effects_through[sink])
+                self.expired[Layer.CONSUME, self.topology.sinks[sink].name, Reason.EXPIRED] += lost
+
+    def _on_free(self, freed: Freed) -> None:
+        for mirror, lost in self.orphans.forget(freed).items():
+            self.expired[Layer.MIRROR, self.topology.logs[mirror].name, Reason.EXPIRED] += lost
         self.frontier.forget(freed)

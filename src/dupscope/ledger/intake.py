@@ -48,9 +48,9 @@ class Intake:
                 if batch.log == log and len(batch):
                     for piece in self._pieces(batch):
                         self._records(piece, cycle, concluder)
-        new = {batch.sink: batch for batch in cycle.effects}
         for sink in range(len(self._held.topology.sinks)):
-            self._observe_effects(sink, new.get(sink), cycle, concluder)
+            new = [batch for batch in cycle.effects if batch.sink == sink and len(batch)]
+            self._observe_effects(sink, new, cycle, concluder)
 
     def _pieces(self, batch: RecordBatch) -> Iterator[RecordBatch]:
         """The batch in parts that surely fit into the ring."""
@@ -115,6 +115,7 @@ class Intake:
         """Whether a source copy lies within a window of another one of its key."""
         window = self._held.settings.window_ms
         case = self._held.book.open(slot, fp, cycle.number)
+        self._touch(case)
         return any(c.log == SOURCE and abs(c.timestamp - copy.timestamp) <= window for c in case.copies)
 
     def _add(self, case: Case, copy: Copy, cycle: Cycle, concluder: Concluder) -> None:
@@ -132,13 +133,11 @@ class Intake:
         self.touched.add(case)
         self.suspicious = True
 
-    def _observe_effects(
-        self, sink: int, new: EffectBatch | None, cycle: Cycle, concluder: Concluder
-    ) -> None:
+    def _observe_effects(self, sink: int, new: list[EffectBatch], cycle: Cycle, concluder: Concluder) -> None:
         waiting = self.waiting[sink]
-        if new is not None and len(new):
-            waiting = joined(waiting, new, cycle.number)
-            self._note_acted(sink, new)
+        for batch in new:
+            waiting = joined(waiting, batch, cycle.number)
+            self._note_acted(sink, batch)
         if not len(waiting):
             return
         look, slots = self._effects.observe(waiting)

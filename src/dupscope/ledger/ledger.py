@@ -93,6 +93,8 @@ class Ledger:
         outcome.findings.sort(key=lambda finding: (finding.timestamp, finding.id))
         outcome.closed += held.closed
         held.closed = []
+        outcome.unverified += held.expired
+        held.expired.clear()
 
     @property
     def quiet(self) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dupscope.ledger.outcome import Outcome
-from dupscope.ledger.rows import CASE, UNEXPLAINED, Rows
+from dupscope.ledger.rows import CASE, Freed, Rows, unexplained
 from dupscope.model.batch import I64, Bools
 from dupscope.model.finding import Layer, Reason
 from dupscope.model.topology import SOURCE, Topology
@@ -53,9 +53,12 @@ class Orphans:
         for group in given:
             self._close(mirror, group.slots[self._open(group)], reason, outcome)
 
-    def forget(self, freed: Bools) -> None:
-        """Drop rows that are freed, marked by slot."""
-        self._groups = [_Group(g.cycle, g.since_ms, g.mirror, g.slots[~freed[g.slots]]) for g in self._groups]
+    def forget(self, freed: Freed) -> dict[int, int]:
+        """Drop rows that are freed. Returns how many open suspects go with them, by mirror."""
+        before = self.count()
+        self._groups = [replace(group, slots=freed.survivors(group.slots)) for group in self._groups]
+        after = self.count()
+        return {mirror: count - after.get(mirror, 0) for mirror, count in before.items()}
 
     def count(self) -> dict[int, int]:
         """Open suspects by mirror."""
@@ -74,9 +77,9 @@ class Orphans:
         rows, slots = self._rows, group.slots
         upstream = self._topology.logs[group.mirror].upstream or SOURCE
         held = (rows.position[group.mirror][slots] != 0) & (rows.position[upstream][slots] == 0)
-        return np.asarray(held & (rows.state[slots] & (CASE | UNEXPLAINED) == 0))
+        return np.asarray(held & (rows.state[slots] & (CASE | unexplained(group.mirror)) == 0))
 
     def _close(self, mirror: int, slots: I64, reason: Reason, outcome: Outcome) -> None:
         if len(slots):
-            self._rows.state[slots] |= UNEXPLAINED
+            self._rows.state[slots] |= unexplained(mirror)
             outcome.unverified[Layer.MIRROR, self._topology.logs[mirror].name, reason] += len(slots)

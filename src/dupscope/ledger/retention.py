@@ -9,7 +9,7 @@ import numpy as np
 
 from dupscope.ledger.casebook import Casebook
 from dupscope.ledger.edge import Edge
-from dupscope.ledger.rows import CASE, Rows
+from dupscope.ledger.rows import CASE, Freed, Rows
 from dupscope.ledger.settings import FUTURE_MS
 from dupscope.model.batch import I64, Bools
 
@@ -23,15 +23,16 @@ SMALLEST_BLOCK = 256
 class Retention:
     """Frees the oldest rows of a ring, with their cases.
 
-    `on_free` is told which slots (marked by slot) are about to be freed. `evictions` counts keys given up
-    for want of memory; `evicted_until` is the latest timestamp among them, in ms.
+    `on_free` is told which slots are about to be freed, `on_close` which case goes with its slot.
+    `evictions` counts keys given up for want of memory; `evicted_until` is the latest timestamp of their
+    copies, in ms.
     """
 
     rows: Rows
     book: Casebook
     edge: Edge
     case_bytes: int
-    on_free: Callable[[Bools], None]
+    on_free: Callable[[Freed], None]
     on_close: Callable[[int], None]
     evictions: int = 0
     evicted_until: int | None = None
@@ -46,7 +47,8 @@ class Retention:
         while len(self.rows) >= self._expiry_block():
             slots = self.rows.slots(self._expiry_block())
             dead = self._dead(slots)
-            if np.count_nonzero(dead) < 0.75 * len(slots):
+            alive = len(slots) - np.count_nonzero(dead)
+            if alive > 0.25 * len(slots) or alive > self.rows.room:
                 return
             self._free(slots, keep=slots[~dead])
 
@@ -57,15 +59,18 @@ class Retention:
         return max(SMALLEST_BLOCK, len(self.rows) // BLOCK_SHARE)
 
     def _dead(self, slots: I64) -> Bools:
-        dead = self.rows.timestamp(slots) < self.edge.edge
+        return np.asarray(self._last_timestamps(slots) < self.edge.edge)
+
+    def _last_timestamps(self, slots: I64) -> I64:
+        """The latest timestamp of each key's copies."""
+        stamps = self.rows.timestamp(slots)
         for index in np.flatnonzero(self.rows.state[slots] & CASE):
-            case = self.book.cases[int(slots[index])]
-            dead[index] = case.last_timestamp < self.edge.edge
-        return dead
+            stamps[index] = self.book.cases[int(slots[index])].last_timestamp
+        return stamps
 
     def _evict(self, count: int, now_ms: int) -> None:
         slots = self.rows.slots(count)
-        stamps = self.rows.timestamp(slots)
+        stamps = self._last_timestamps(slots)
         sane = stamps[stamps <= now_ms + FUTURE_MS]
         self.evictions += count
         if len(sane):
@@ -74,18 +79,16 @@ class Retention:
         self._free(slots, keep=np.empty(0, np.int64))
 
     def _free(self, slots: I64, keep: I64) -> None:
-        if len(keep) and self.rows.room < len(keep):
-            keep = keep[:0]
         kept = set(keep.tolist())
         for index in np.flatnonzero(self.rows.state[slots] & CASE):
             if int(slots[index]) not in kept:
                 self.on_close(int(slots[index]))
-        if len(keep):
-            to = self.rows.repeat(keep)
-            for old, new in zip(keep.tolist(), to.tolist(), strict=True):
-                if old in self.book.cases:
-                    self.book.move(old, new)
+        keep = np.sort(keep)
+        to = self.rows.repeat(keep) if len(keep) else keep
+        for old, new in zip(keep.tolist(), to.tolist(), strict=True):
+            if old in self.book.cases:
+                self.book.move(old, new)
         freed = np.zeros(self.rows.capacity, np.bool_)
         freed[slots] = True
-        self.on_free(freed)
+        self.on_free(Freed(freed, keep, to))
         self.rows.free(len(slots))

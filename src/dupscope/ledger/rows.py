@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from dupscope.model.topology import Topology
 
 CASE = 1
 """State bit: the key left the norm, a case holds its copies and the row only its place."""
-UNEXPLAINED = 2
-"""State bit: a copy of the row was judged to have no upstream copy."""
+UNEXPLAINED = 0xFE
+"""State bits: in some mirror, the copy was closed without an upstream copy. See `unexplained`."""
 
 NO_POSITION = 255
 """`read` of a sink: there was an effect, whose line names no position."""
@@ -22,6 +23,25 @@ DIRECTORY_BYTES = 12
 KEY_BYTES = 8 + 8 + 4 + 2 + 1
 LOG_BYTES = 8
 SINK_BYTES = 4 + 4 + 1
+
+
+def unexplained(mirror: int) -> int:
+    """The state bit of a mirror; beyond seven mirrors some share one."""
+    return 2 << (mirror - 1) % 7
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Row slots that are about to be freed, marked by slot. Those in `old` (ascending) go on as `new`."""
+
+    marked: Bools
+    old: I64
+    new: I64
+
+    def survivors(self, slots: I64) -> I64:
+        """Where rows are from now on, without those that are gone."""
+        moved = slots[np.isin(slots, self.old)]
+        return np.concatenate([slots[~self.marked[slots]], self.new[np.searchsorted(self.old, moved)]])
 
 
 def bytes_per_key(topology: Topology) -> int:

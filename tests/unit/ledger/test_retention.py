@@ -67,8 +67,8 @@ class TestEviction:
     def test_cases_are_bounded_as_well(self):
         story = Story(settings=SMALL)
         for index in range(300):
-            story.source(f"k{index}", at=index)
-            story.source(f"k{index}", at=index + 1)
+            story.source(f"k{index}", at=10 * index)
+            story.source(f"k{index}", at=10 * index + 1)
             story.cycle()
         assert story.ledger.held.book.nbytes <= SMALL.memory_bytes // 4
         assert len(story.found) == 300

@@ -1,0 +1,404 @@
+"""Removes one guard at a time from a copy of the source; each must be caught by a test.
+
+A mutation names the file below src/dupscope, the text to replace (exactly once), and the tests that must
+fail. Without mutation the same tests must pass. The work tree is never changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = 2
+LEDGER = "tests/unit/ledger/"
+
+RUN = """
+import sys
+import pytest
+import dupscope
+assert dupscope.__file__.startswith(sys.argv[1]), dupscope.__file__
+sys.exit(pytest.main(sys.argv[2:]))
+"""
+"""Runs tests against the package in the folder of its first argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One guard less. `tests` are modules, or `module::Class` to narrow them down."""
+
+    guard: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def ledger(guard: str, file: str, old: str, new: str, *tests: str) -> Mutation:
+    """A mutation of the ledger, caught by its own tests."""
+    return Mutation(guard, f"ledger/{file}.py", old, new, tuple(f"{LEDGER}test_{name}.py" for name in tests))
+
+
+MUTATIONS = (
+    ledger(
+        "trap 1: a mirror waits for the logs above it",
+        "barrier",
+        "return self.topology.above(stage) if stage >= 0",
+        "return () if stage >= 0",
+        "barrier",
+    ),
+    ledger(
+        "trap 1: a copy waits for a barrier taken after it was read",
+        "view",
+        "return offset_of(copy.position) < int(self.judged_until[copy.log][slot_of(copy.position)])",
+        "return True",
+        "barrier",
+    ),
+    ledger(
+        "trap 1: every partition must have passed",
+        "barrier",
+        "return bool(np.all(positions[slots] >= barrier.ends[slots]))",
+        "return bool(np.any(positions[slots] >= barrier.ends[slots]))",
+        "barrier",
+    ),
+    ledger(
+        "trap 1: a barrier is never renewed",
+        "barrier",
+        "        self.pending.append(barrier)",
+        "        self.pending.clear()\n        self.pending.append(barrier)",
+        "barrier",
+    ),
+    Mutation(
+        "trap 2: the end of a partition moves the position past markers",
+        "kafka/progress.py",
+        "        self.client_position(slot, offset)",
+        "        pass",
+        ("tests/unit/kafka/test_progress.py",),
+    ),
+    Mutation(
+        "trap 2: so does the client's own position",
+        "kafka/progress.py",
+        "self._passed[slot] = max(self._passed[slot], offset)",
+        "pass",
+        ("tests/unit/kafka/test_progress.py",),
+    ),
+    ledger(
+        "trap 4: copies of one tag pair one to one",
+        "pairing",
+        "    matched = min(len(ups), len(downs))",
+        "    matched = min(len(ups), len(downs), 1)",
+        "pairing",
+    ),
+    ledger(
+        "trap 5: an excess needs coverage",
+        "lineage",
+        "return None if _covered(window, mirror, pairing, view) else Reason.BEFORE_COVERAGE",
+        "return None",
+        "lineage",
+    ),
+    ledger(
+        "trap 5: coverage starts a margin late",
+        "lineage",
+        "    earliest = start + view.settings.margin_ms",
+        "    earliest = start",
+        "lineage",
+    ),
+    ledger(
+        "trap 5: matched by count needs a whole window more",
+        "lineage",
+        "        earliest += view.settings.window_ms",
+        "        pass",
+        "lineage",
+    ),
+    ledger(
+        "trap 5: each copy of the case must be covered",
+        "lineage",
+        "    return all(copy.timestamp >= earliest for copies in window.copies for copy in copies)",
+        "    return any(copy.timestamp >= earliest for copies in window.copies for copy in copies)",
+        "lineage",
+    ),
+    ledger(
+        "trap 5: eviction moves the coverage start",
+        "holdings",
+        "        if evicted is None:\n            return cycle.progress.covered_since",
+        "        if evicted is None or True:\n            return cycle.progress.covered_since",
+        "retention",
+    ),
+    ledger(
+        "trap 5: what would begin a case too late is expired",
+        "intake",
+        "        if begins and copy.timestamp < held.edge.floor:",
+        "        if False:",
+        "intake",
+    ),
+    ledger(
+        "trap 5: copies below the edge are expired",
+        "screen",
+        "        order = order[batch.timestamp[order] >= edge.edge]",
+        "        order = order[:]",
+        "intake",
+        "screen",
+    ),
+    ledger(
+        "trap 6: a position that holds another key",
+        "holdings",
+        "return Reason.POSITION_MISMATCH if self._holds(position) else Reason.NO_COPY",
+        "return Reason.NO_COPY",
+        "consume",
+    ),
+    Mutation(
+        "trap 6: a null in JSON is no key",
+        "fingerprint/scalar.py",
+        'case b"n":',
+        'case b"\\0":',
+        ("tests/unit/fingerprint/test_scalar.py", "tests/unit/fingerprint/test_extract.py"),
+    ),
+    Mutation(
+        "trap 6: an absent key is no key",
+        "fingerprint/extract.py",
+        "keyed = np.fromiter((isinstance(source, bytes) for source in column), np.bool_, len(column))",
+        "keyed = np.ones(len(column), np.bool_)",
+        ("tests/unit/fingerprint/test_extract.py", "tests/unit/fingerprint/test_columns.py"),
+    ),
+    ledger(
+        "trap 10: a case holds so many copies",
+        "intake",
+        "if len(case.copies) >= held.settings.case_limit and not held.prune(case, concluder.view):",
+        "if False:",
+        "intake",
+    ),
+    ledger(
+        "trap 10: of a hot key nothing downstream is judged",
+        "conclude",
+        "            doubt = Reason.HOT_KEY if case.hot else judged.doubt",
+        "            doubt = judged.doubt",
+        "intake",
+    ),
+    ledger(
+        "trap 10: nor is anything missing",
+        "conclude",
+        "        if not case.hot:\n            self._missing",
+        "        if True:\n            self._missing",
+        "conclude",
+    ),
+    ledger(
+        "sticky excess",
+        "lineage",
+        "free = [copy for copy in known if not copy.excess and copy.unverified not in CLOSED]",
+        "free = [copy for copy in known if copy.unverified not in CLOSED]",
+        "conclude",
+        "lineage",
+    ),
+    ledger(
+        "pairing by partition",
+        "pairing",
+        "        _zip(group, below.get(number, []), result)",
+        "        pass",
+        "pairing",
+    ),
+    ledger(
+        "windows are made by source copies only",
+        "windows",
+        "sorted((copy for copy in case.copies if copy.log == SOURCE), key=view.order)",
+        "sorted(case.copies, key=view.order)",
+        "windows",
+    ),
+    ledger(
+        "a downstream copy takes the window of its tag",
+        "windows",
+        "        if known is not None:",
+        "        if False:",
+        "windows",
+    ),
+    ledger(
+        "the original is the first of the log, not of the reading",
+        "windows",
+        "key=view.order)\n    result = Cut",
+        "key=lambda copy: 0)\n    result = Cut",
+        "windows",
+        "lineage",
+    ),
+    ledger(
+        "origins only grow",
+        "conclude",
+        "        left = judged.origins.total() - given.total()",
+        "        left = judged.origins.total()",
+        "conclude",
+    ),
+    ledger(
+        "equal effect_id is one effect",
+        "consume",
+        "(effect.effect_id and effect.effect_id in seen)",
+        "False",
+        "consume",
+    ),
+    ledger(
+        "a sink's effects wait for a barrier of their own",
+        "consume",
+        "        if effect.cycle <= view.effects_through[sink]:",
+        "        if True:",
+        "consume",
+        "judge",
+    ),
+    ledger(
+        "kind of a mirror's copy is against every upstream copy",
+        "conclude",
+        "payloads = {copy.content & VALUE_MASK for copy in part.window.copies[upstream]}",
+        "payloads = {copy.content & VALUE_MASK for copy in part.window.copies[upstream][:1]}",
+        "conclude",
+    ),
+    ledger(
+        "kind compares payloads",
+        "conclude",
+        "return Kind.IDENTICAL if copy.content & VALUE_MASK in payloads else Kind.CONFLICTING",
+        "return Kind.IDENTICAL",
+        "conclude",
+    ),
+    ledger(
+        "missing (a): a witness lies in the same partition number",
+        "frontier",
+        "        same = numbers[split(above)[0]] == numbers[split(below)[0]]",
+        "        same = np.ones(len(above), np.bool_)",
+        "frontier",
+    ),
+    ledger(
+        "missing (a): also among several copies",
+        "frontier",
+        "and view.number(one) == view.number(other)",
+        "",
+        "frontier",
+    ),
+    ledger(
+        "missing (b): the destination was read to its end since",
+        "barrier",
+        "                if not self._read_to(barrier, mirror, positions):\n                    break",
+        "                pass",
+        "frontier",
+    ),
+    ledger(
+        "missing (c): the witness is covered",
+        "frontier",
+        "            slots = slots[self._rows.timestamp(slots) >= covered_from]",
+        "            pass",
+        "frontier",
+    ),
+    ledger(
+        "missing (c): a case matched by count is covered as a whole",
+        "judge",
+        "concerned = part.window.sources if part.mirrors[mirror].by_count else [copy]",
+        "concerned = [copy]",
+        "frontier",
+    ),
+    ledger(
+        "missing (d): not in a log that loses records itself",
+        "judge",
+        "    if mirror in view.truncated or not passed:",
+        "    if not passed:",
+        "frontier",
+    ),
+    ledger(
+        "a copy closed unjudged still stands for its upstream copy",
+        "lineage",
+        "    if any(copy.unverified in CLOSED for copy in known):",
+        "    if False:",
+        "barrier",
+    ),
+    ledger(
+        "not in the source is counted once",
+        "casebook",
+        "        if rows.state[slot] & UNEXPLAINED:",
+        "        if False:",
+        "orphans",
+    ),
+    ledger(
+        "extra copies count once the sink has gone past them",
+        "conclude",
+        "if lineage.trusted and self._passed(sink, lineage))",
+        "if lineage.trusted)",
+        "conclude",
+    ),
+    ledger(
+        "a sane timestamp is at most five minutes ahead",
+        "edge",
+        "        sane = batch.timestamp <= now_ms + FUTURE_MS",
+        "        sane = batch.timestamp <= now_ms + (1 << 60)",
+        "edge",
+    ),
+    ledger(
+        "a barrier that cannot pass is given up",
+        "ledger",
+        "cycle.now_ms - barrier.taken_ms <= self.held.settings.window_ms",
+        "True",
+        "barrier",
+    ),
+)
+
+
+def mutated(mutation: Mutation, into: Path) -> str | None:
+    """Copy the source with one guard less; what is wrong with the mutation, if anything."""
+    shutil.copytree(ROOT / "src", into / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    path = into / "src/dupscope" / mutation.file
+    text = path.read_text()
+    found = text.count(mutation.old)
+    if found != 1:
+        return f"text found {found} times in {mutation.file}"
+    path.write_text(text.replace(mutation.old, mutation.new))
+    return None
+
+
+def tests_pass(tests: tuple[str, ...], source: Path) -> tuple[bool, str]:
+    """Run tests against a source folder; whether they pass, and what pytest said."""
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(source), *options, *tests],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"pytest could not run {' '.join(tests)}:\n{said}")
+    return done.returncode == 0, said
+
+
+def verdict(mutation: Mutation) -> str:
+    """`killed`, `survived`, or what is wrong with the mutation."""
+    with tempfile.TemporaryDirectory(prefix="dupscope-mutant-") as folder:
+        wrong = mutated(mutation, Path(folder))
+        if wrong is not None:
+            return wrong
+        passed, _ = tests_pass(mutation.tests, Path(folder) / "src")
+        return "survived" if passed else "killed"
+
+
+def main() -> int:
+    """Judge the mutations whose guard contains the argument; all without one."""
+    started = time.monotonic()
+    wanted = " ".join(sys.argv[1:])
+    chosen = [mutation for mutation in MUTATIONS if wanted in mutation.guard]
+    tests = tuple(sorted({test for mutation in chosen for test in mutation.tests}))
+    passed, said = tests_pass(tests, ROOT / "src")
+    if not passed:
+        print(said, "\nThe tests must pass before a guard is removed.", file=sys.stderr)
+        return 1
+    with ThreadPoolExecutor(WORKERS) as pool:
+        verdicts = list(pool.map(verdict, chosen))
+    for mutation, said in zip(chosen, verdicts, strict=True):
+        print(f"{said:9} {mutation.guard}")
+    killed = verdicts.count("killed")
+    print(f"{killed} of {len(chosen)} killed in {time.monotonic() - started:.0f} s")
+    return 0 if killed == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -92,8 +92,8 @@ MUTATIONS = (
     ledger(
         "trap 4: copies of one tag pair one to one",
         "pairing",
-        "    matched = min(len(ups), len(downs))",
-        "    matched = min(len(ups), len(downs), 1)",
+        "_pair_one_tag([copy for copy in ups if copy not in gone], downs",
+        "_pair_one_tag([copy for copy in ups if copy not in gone][:1], downs",
         "pairing",
     ),
     ledger(
@@ -301,7 +301,7 @@ MUTATIONS = (
         "judge",
         "    if mirror in view.truncated or not passed:",
         "    if not passed:",
-        "frontier",
+        "judge",
     ),
     ledger(
         "a copy closed unjudged still stands for its upstream copy",
@@ -313,8 +313,8 @@ MUTATIONS = (
     ledger(
         "not in the source is counted once",
         "casebook",
-        "        if rows.state[slot] & UNEXPLAINED:",
-        "        if False:",
+        "            if alone and rows.state[slot] & unexplained(copy.log):",
+        "            if False:",
         "orphans",
     ),
     ledger(

@@ -90,6 +90,14 @@ class TestExpired:
         assert story.unverified == {"source expired": 1, "dr expired": 1}
         assert story.found == []
 
+    def test_also_where_its_key_is_held(self):
+        story = Story()
+        story.copied(story.source())
+        story.settle()
+        story.mirror(at=-WINDOW - MARGIN - 1)
+        story.settle()
+        assert story.unverified == {"dr expired": 1}
+
     def test_a_copy_that_would_begin_a_case_below_the_floor_is_expired(self):
         story = Story()
         story.source("other")

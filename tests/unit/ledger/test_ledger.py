@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from unit.ledger.world import Story
+
+
+class TestCycle:
+    def test_a_clean_pipeline_has_nothing_to_say(self):
+        story = Story()
+        for at in range(20):
+            story.effect(story.copied(story.source(f"p{at}", at=at)))
+        story.settle()
+        assert (story.found, story.unverified, story.missing, story.lines) == ([], {}, {}, [])
+        assert story.balanced
+
+    def test_no_barrier_is_wanted_where_nothing_waits(self):
+        story = Story()
+        story.source()
+        story.cycle()
+        assert not story.ledger.wants_barrier
+        assert story.ledger.quiet
+
+    def test_findings_come_in_the_order_of_time(self):
+        story = Story()
+        for at in (9, 3, 5, 7):
+            story.source(at=at)
+        story.settle()
+        stamps = [finding.timestamp for finding in story.findings]
+        assert stamps == sorted(stamps)
+
+    def test_other_keys_are_other_facts(self):
+        story = Story()
+        story.source("p")
+        story.source("q")
+        story.settle()
+        assert story.found == []
+
+
+class TestQuiet:
+    def test_it_is_not_while_a_suspect_waits(self):
+        story = Story()
+        story.copied(story.source())
+        story.cycle("dr")
+        assert not story.ledger.quiet
+        story.cycle()
+        story.cycle()
+        assert story.ledger.quiet
+
+    def test_it_is_not_while_an_effect_waits(self):
+        story = Story()
+        story.effect(story.copied(story.source()))
+        story.cycle("charger")
+        assert not story.ledger.quiet
+        assert story.settle().ledger.quiet
+
+    def test_it_is_not_while_a_copy_may_be_missing(self):
+        story = Story()
+        story.source("lost")
+        story.copied(story.source("later"))
+        story.cycle("source")
+        story.cycle("dr", ends={3: 99})
+        assert not story.ledger.quiet
+
+
+class TestSuspects:
+    def test_every_stage_downstream_is_listed(self):
+        assert Story().ledger.suspects() == {1: 0, -1: 0}
+
+    def test_one_key_is_one_suspect_however_many_copies_it_has(self):
+        story = Story()
+        story.source("other")
+        original = story.source()
+        for _ in range(4):
+            story.copied(original)
+        story.cycle("dr")
+        assert story.open("dr") == 1
+        story.settle()
+        assert story.open("dr") == 0
+
+    def test_nothing_is_the_oldest_where_there_is_none(self):
+        story = Story()
+        assert story.ledger.oldest_suspect_ms(1) is None
+        assert story.ledger.oldest_suspect_ms(-1) is None

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from dupscope.model.topology import MAX_LOGS, Log, Sink, Topology
+
+SOURCE_LOG = Log("source", "a")
+TREE = Topology(
+    "pay",
+    (SOURCE_LOG, Log("dr", "b", 0), Log("far", "c", 1), Log("lake", "d", 0)),
+    (Sink("charger", (2,)), Sink("mailer", (0, 3))),
+)
+"""source -> dr -> far, source -> lake."""
+
+
+class TestTopology:
+    def test_above_is_nearest_first(self):
+        assert [TREE.above(log) for log in range(4)] == [(), (0,), (1, 0), (0,)]
+
+    def test_mirrors_stand_upstream_before_downstream(self):
+        assert TREE.mirrors == (1, 2, 3)
+
+    def test_the_deepest_log_is_read_first(self):
+        assert TREE.downstream_first() == (2, 1, 3, 0)
+
+    def test_a_sink_sees_what_it_reads_and_all_above(self):
+        assert TREE.seen_by(0) == (0, 1, 2)
+        assert TREE.seen_by(1) == (0, 3)
+
+    @pytest.mark.parametrize(
+        "logs",
+        [
+            (SOURCE_LOG, Log("dr", "b")),
+            (Log("source", "a", upstream=0),),
+            (SOURCE_LOG, Log("far", "c", upstream=2), Log("dr", "b", upstream=0)),
+        ],
+    )
+    def test_a_log_must_stand_after_the_one_it_copies(self, logs):
+        with pytest.raises(ValueError, match="must stand after the log that it copies"):
+            Topology("pay", logs)
+
+    def test_there_is_a_largest_number_of_logs(self):
+        mirrors = tuple(Log(f"m{n}", "b", 0) for n in range(MAX_LOGS))
+        with pytest.raises(ValueError, match="1 to 64 logs, not 65"):
+            Topology("pay", (SOURCE_LOG, *mirrors))

@@ -119,10 +119,14 @@ class Intake:
         return any(c.log == SOURCE and abs(c.timestamp - copy.timestamp) <= window for c in case.copies)
 
     def _add(self, case: Case, copy: Copy, cycle: Cycle, concluder: Concluder) -> None:
+        """Put a copy into a case; a position that is read again is there already."""
         held = self._held
         if len(case.copies) >= held.settings.case_limit and not held.prune(case, concluder.view):
             case.hot = True
             concluder.lose_copy(copy, Reason.HOT_KEY)
+            return
+        if any(known.position == copy.position and known.content == copy.content for known in case.copies):
+            self._touch(case)
             return
         held.book.add(case, copy)
         covered = {mirror: held.covered_from(mirror, cycle) for mirror in held.topology.mirrors}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dupscope.ledger.rows import CASE
+from dupscope.ledger.rows import CASE, NO_POSITION
 from unit.ledger.world import Story
 
 
@@ -17,13 +17,13 @@ class TestSettle:
         assert len(book(story).cases) == 1
 
     def test_a_key_that_was_only_suspected_returns_to_its_row(self):
-        """Its effect was logged twice: after the judgement nothing sets it apart but that line."""
+        """The clock of its sink is a little slow: the effect seems to come before the record."""
         story = Story()
-        story.source("lost", at=1)
-        story.copied(story.source("later", at=2))
+        story.copied(story.source())
+        story.effect(None, at=-5)
         story.settle()
-        assert story.missing == {"dr": 1}
-        assert len(book(story).cases) == 1
+        assert book(story).cases == {}
+        assert story.ledger.held.rows.read[0][0] == NO_POSITION
 
     def test_its_bytes_are_given_back_with_it(self):
         story = Story()

@@ -157,3 +157,23 @@ class TestReading:
         assert story.open("charger") == 1
         story.settle()
         assert (story.unverified, story.found) == ({}, [])
+
+    def test_a_position_that_is_read_again_never_counts(self):
+        story = Story()
+        original = story.source()
+        story.copied(original)
+        story.copied(original)
+        story.settle()
+        story.rewind()
+        story.settle()
+        assert story.found == ["dr[0]@1 identical"]
+        assert story.unverified == {}
+
+    def test_nor_does_it_where_the_key_was_in_the_norm(self):
+        story = Story()
+        story.copied(story.source())
+        story.settle()
+        story.rewind()
+        story.settle()
+        assert story.found == []
+        assert story.ledger.held.book.cases == {}

@@ -196,6 +196,11 @@ class Story:
         self._take(outcome)
         return outcome
 
+    def rewind(self) -> None:
+        """The tails begin again: every record is read once more."""
+        for tape in self._tapes:
+            tape.read = 0
+
     def settle(self, cycles: int = 8) -> Story:
         """Read everything until nothing is open."""
         for _ in range(cycles):

@@ -318,6 +318,13 @@ MUTATIONS = (
         "orphans",
     ),
     ledger(
+        "a position that is read again never counts",
+        "intake",
+        "if any(known.position == copy.position and known.content == copy.content for known in case.copies):",
+        "if False:",
+        "intake",
+    ),
+    ledger(
         "extra copies count once the sink has gone past them",
         "conclude",
         "if lineage.trusted and self._passed(sink, lineage))",

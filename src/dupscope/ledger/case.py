@@ -39,6 +39,7 @@ class Effect:
     """One side effect. `position` 0 and `effect_id` 0 mean: the line has none.
 
     `cycle` is the one in which the line was read. `origin` is set once it counts as an extra effect.
+    `home` is the original of the case that it was judged in, where it has no position: it stays there.
     """
 
     sink: int
@@ -49,6 +50,7 @@ class Effect:
     origin: Origin | None = None
     duplicate: bool = False
     unverified: Reason | None = None
+    home: Copy | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -94,6 +94,8 @@ class Concluder:
             for effect in judged.natural:
                 self.lose_effect(effect, Reason.HOT_KEY)
             return
+        for effect in judged.effects if judged.floating else ():
+            effect.home = effect.home or part.window.sources[0]
         for repeat in judged.repeats:
             self._repeat(case, sink, repeat, part)
         self._extra_effects(sink, judged)

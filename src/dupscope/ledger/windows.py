@@ -98,10 +98,13 @@ def _place_floating(case: Case, result: Cut, view: View) -> None:
     takes effects from up to a margin before it.
     """
     starts = [window.sources[0].timestamp for window in result.windows]
+    homes = {copy: index for index, window in enumerate(result.windows) for copy in window.sources}
     for effect in case.effects:
         if effect.position or effect.unverified:
             continue
         index = bisect_right(starts, effect.at) - 1
+        if effect.home in homes:
+            index = homes[effect.home]
         if index < 0 and starts and effect.at >= starts[0] - view.settings.margin_ms:
             index = 0
         if index < 0:

@@ -49,7 +49,7 @@ class Loop:
         self._began = time.monotonic()
         self._opened_at = -OPEN_AGAIN_SECONDS
         self._caught_up = False
-        self._problems: dict[tuple[str, str], str] = {}
+        self._problems: dict[str, dict[str, str]] = {}
 
     def stop(self) -> None:
         """Finish the cycle under way and return from `run`. Safe in a signal handler."""
@@ -77,15 +77,15 @@ class Loop:
     # ------------------------------------------------------------------ steps
 
     def _open(self) -> None:
-        """Open what is not open yet, once in a while."""
+        """Open what is not open yet, once in a while, and say what cannot be read."""
         now = time.monotonic()
-        waiting = not all(watch.is_complete for watch in self._watches)
-        if waiting and now - self._opened_at >= OPEN_AGAIN_SECONDS:
+        if now - self._opened_at >= OPEN_AGAIN_SECONDS:
             self._opened_at = now
             for watch in self._watches:
-                for log, problem in watch.open().items():
-                    self._report_once(watch, watch.topology.logs[log].name, problem)
-        if waiting and not any(watch.open_logs for watch in self._watches):
+                names = watch.topology.logs
+                problems = {names[log].name: problem for log, problem in watch.open().items()}
+                self._report(watch, problems | watch.unreadable_audits())
+        if not any(watch.open_logs for watch in self._watches):
             time.sleep(IDLE_SECONDS)
 
     def _judge(self, work: CycleWork) -> None:
@@ -133,8 +133,13 @@ class Loop:
             return f"cannot read {', '.join(absent)} yet"
         return "catching up with the ends of the logs as they were at the start"
 
-    def _report_once(self, watch: PipelineWatch, stage: str, problem: str) -> None:
-        key = watch.settings.name, stage
-        if self._problems.get(key) != problem:
-            self._problems[key] = problem
-            self._log.warning("cannot_open", pipeline=key[0], stage=stage, problem=problem)
+    def _report(self, watch: PipelineWatch, problems: dict[str, str]) -> None:
+        """Log what cannot be read when that is new, and once more when it has passed."""
+        pipeline = watch.settings.name
+        before = self._problems.get(pipeline, {})
+        for stage, problem in problems.items():
+            if before.get(stage) != problem:
+                self._log.warning("cannot_read", pipeline=pipeline, stage=stage, problem=problem)
+        for stage in before.keys() - problems.keys():
+            self._log.info("can_read", pipeline=pipeline, stage=stage)
+        self._problems[pipeline] = problems

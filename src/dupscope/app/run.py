@@ -52,8 +52,11 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         logger.info("listening", url=server.url)
         stack.enter_context(quiet_collector())
         loop.run(lines, until_caught_up=until_caught_up)
+        lines.close()
+        if lines.problem is not None:
+            logger.error("ledger_file_incomplete", problem=lines.problem)
         logger.info("stopped")
-    return 0
+    return 0 if lines.problem is None else 1
 
 
 def _prepared(config: Config) -> Path:

@@ -13,6 +13,7 @@ HOLE_REASONS = ("offset_out_of_range",)
 TAIL_ERRORS = (
     "unreachable",
     "access_denied",
+    "topic_missing",
     "all_brokers_down",
     "transport",
     "authentication",

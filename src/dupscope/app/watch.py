@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from dupscope.app.sinks import SinkWatch
 from dupscope.audit.file import AuditFile
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
-from dupscope.kafka.errors import RetryableClusterError
+from dupscope.kafka.errors import RetryableClusterError, TopicMissingError
 from dupscope.kafka.starts import Start
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.ledger.cycle import Cycle, Progress
@@ -36,6 +38,8 @@ MOST_WAITING_EFFECTS = 100_000
 
 def reason_of(error: ClusterError) -> str:
     """What kept end offsets from being taken, as a reason of `tail_errors_total`."""
+    if isinstance(error, TopicMissingError):
+        return "topic_missing"
     return "unreachable" if isinstance(error, RetryableClusterError) else "access_denied"
 
 
@@ -78,6 +82,7 @@ class PipelineWatch:
         }
         self.open_logs: set[int] = set()
         self._grown: set[int] = set()
+        self._end_seen_ms: dict[int, int] = {}
         self.ends = np.zeros(0, np.int64)
         self._ends_at = -ENDS_AGAIN_SECONDS
         self._stopping = False
@@ -101,6 +106,14 @@ class PipelineWatch:
                 except ClusterError as error:
                     problems[log] = str(error)
         return problems
+
+    def unreadable_audits(self) -> dict[str, str]:
+        """Sinks whose audit file cannot be read now, with the reason for a person."""
+        return {
+            self.topology.sinks[sink].name: f"{audit.path}: {problem}"
+            for sink, audit in self.settings.audits.items()
+            if (problem := _file_problem(Path(audit.path))) is not None
+        }
 
     @property
     def is_complete(self) -> bool:
@@ -153,17 +166,21 @@ class PipelineWatch:
             cluster = self.topology.logs[log].cluster
             if not self._clusters.may_ask(cluster):
                 return None
+            asked_ms = time.time_ns() // 1_000_000
             try:
                 found = self._clusters.high_watermarks(cluster, self.settings.topics[log])
             except ClusterError as error:
                 reads.errors.setdefault(log, []).append(reason_of(error))
                 return None
+            positions = self._tails[log].positions
             for (topic, number), end in found.items():
                 slot = self.table.find(log, topic, number)
-                if slot is None or slot not in self._tails[log].positions:
+                if slot is None or slot not in positions:
                     self._grown.add(log)
-                else:
-                    ends[slot] = end
+                    continue
+                ends[slot] = end
+                if positions[slot] >= end:
+                    self._end_seen_ms[slot] = asked_ms
         if self._grown:
             return None
         self.ends = ends
@@ -268,6 +285,13 @@ class PipelineWatch:
         at_end[[slot for tail in self._tails.values() for slot in tail.at_end]] = True
         return at_end
 
+    def _ends_seen(self) -> I64:
+        """When each partition was last known to be read to its end, in ms; 0 for never."""
+        seen = np.zeros(len(self.table), np.int64)
+        for slot, moment_ms in self._end_seen_ms.items():
+            seen[slot] = moment_ms
+        return seen
+
     def _tailed(self) -> list[int]:
         """Slots that are read; none while a log is not open, so that nothing expires before it was seen."""
         if len(self.open_logs) < len(self.topology.logs):
@@ -290,7 +314,16 @@ class PipelineWatch:
             covered_since=tuple(self.covered_since(log) for log in range(len(self.topology.logs))),
             committed=tuple(sink.committed() for sink in self.sinks),
             truncated=frozenset(compacted),
+            end_seen_ms=self._ends_seen(),
         )
+
+
+def _file_problem(path: Path) -> str | None:
+    if not path.exists():
+        return "there is no such file yet"
+    if not path.is_file():
+        return "is no file"
+    return None if os.access(path, os.R_OK) else "may not be read"
 
 
 def start_of(settings: PipelineSettings, log: int, started_ms: int) -> Start:

@@ -58,8 +58,9 @@ class Case:
     """All copies and effects of one fingerprint. Windows are cut when it is judged.
 
     `hot` is set once it holds as many copies or effects as allowed: from then on nothing downstream is
-    judged. `slot` is that of its row, -1 once the case is closed. `suspects` are the stages (logs by
-    index, sinks by -1 - index) that wait for a barrier.
+    judged; `pruned_below` is the edge at which dropping old windows was tried last. `slot` is that of its
+    row, -1 once the case is closed. `suspects` are the stages (logs by index, sinks by -1 - index) that
+    wait for a barrier.
     """
 
     fp_hi: int
@@ -69,6 +70,7 @@ class Case:
     slot: int = -1
     reported: set[str] = field(default_factory=set)
     hot: bool = False
+    pruned_below: int | None = None
     suspects: frozenset[int] = frozenset()
 
     @property

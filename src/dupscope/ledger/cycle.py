@@ -15,6 +15,7 @@ class Progress:
 
     positions      next offset to read, beyond control records and aborted ones
     at_end         the tail stands at the end that a read-committed reader can see
+    end_seen_ms    when a partition was last known to be read to its end; None: those at their end, now
     tailed         slots of the partitions that are being read
     begun          offset at which reading began
     covered_since  per log, in ms; None: from the beginning
@@ -29,6 +30,7 @@ class Progress:
     covered_since: tuple[int | None, ...]
     committed: tuple[I64, ...]
     truncated: frozenset[int] = frozenset()
+    end_seen_ms: I64 | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dupscope.ledger.settings import FUTURE_MS, LedgerSettings
-from dupscope.model.batch import I64, Bools, RecordBatch
+from dupscope.model.batch import I64, RecordBatch
 from dupscope.model.position import OFFSET_BITS
 
 NEVER = -(1 << 62)
@@ -33,12 +33,17 @@ class Edge:
         where = (batch.position[sane] >> np.uint64(OFFSET_BITS)).astype(np.int64)
         np.maximum.at(self._newest, where, batch.timestamp[sane])
 
-    def advance(self, read: list[int], at_end: Bools, now_ms: int) -> None:
-        """Raise both bounds after a cycle. `read` are the slots that are tailed."""
-        self._grow(len(at_end))
+    def advance(self, read: list[int], end_seen_ms: I64) -> None:
+        """Raise both bounds after a cycle. `read` are the slots that are tailed.
+
+        A partition was read to its end as of the moment when that was last known, which is not now while
+        its brokers are away or after this process was stopped. 0: never yet.
+        """
+        self._grow(len(end_seen_ms))
         if not read:
             return
-        newest = np.where(at_end[read], now_ms, self._newest[read])
+        seen = end_seen_ms[read]
+        newest = np.maximum(np.where(seen > 0, seen, NEVER), self._newest[read])
         self.floor = max(self.floor, int(newest.min()) - self.settings.margin_ms)
         self.edge = max(self.edge, self.floor - self.settings.window_ms)
 

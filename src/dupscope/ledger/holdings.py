@@ -12,7 +12,7 @@ from dupscope.ledger.case import Case
 from dupscope.ledger.casebook import Casebook
 from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.edge import Edge
-from dupscope.ledger.frontier import CHUNK, Frontier
+from dupscope.ledger.frontier import CHUNK, Frontier, split
 from dupscope.ledger.judge import judge
 from dupscope.ledger.orphans import Orphans
 from dupscope.ledger.retention import Retention
@@ -57,6 +57,7 @@ class Holdings:
         )
         self.last_view: View | None = None
         self._begun = np.zeros(0, np.int64)
+        self._forgotten = np.zeros(0, np.int64)
 
     # what may be judged
 
@@ -94,9 +95,11 @@ class Holdings:
 
     def why_no_copy(self, position: int) -> Reason:
         """Why no copy of an effect's key lies at its position."""
-        slot = slot_of(position)
-        if slot < len(self._begun) and offset_of(position) < int(self._begun[slot]):
+        slot, offset = slot_of(position), offset_of(position)
+        if slot < len(self._begun) and offset < int(self._begun[slot]):
             return Reason.BEFORE_COVERAGE
+        if slot < len(self._forgotten) and offset < int(self._forgotten[slot]):
+            return Reason.EXPIRED
         return Reason.POSITION_MISMATCH if self._holds(position) else Reason.NO_COPY
 
     def _holds(self, position: int) -> bool:
@@ -132,8 +135,14 @@ class Holdings:
         self.rows.clear(slot)
         return -1
 
+    def is_full(self, slot: int) -> bool:
+        """Whether a row's case is hot and was pruned at the present edge: nothing more fits, at no cost."""
+        case = self.book.cases.get(slot)
+        return case is not None and case.hot and case.pruned_below == self.edge.edge
+
     def prune(self, case: Case, view: View) -> bool:
         """Drop the windows of a key that lie below the edge; true if there were any."""
+        case.pruned_below = self.edge.edge
         old = [
             copy
             for window in cut(case, view).windows
@@ -180,3 +189,12 @@ class Holdings:
         for mirror, lost in self.orphans.forget(freed).items():
             self.expired[Layer.MIRROR, self.topology.logs[mirror].name, Reason.EXPIRED] += lost
         self.frontier.forget(freed)
+        self._forget_positions(freed)
+
+    def _forget_positions(self, freed: Freed) -> None:
+        """Note how far into each partition records were forgotten."""
+        gone = np.setdiff1d(np.flatnonzero(freed.marked), freed.old)
+        self._forgotten = padded(self._forgotten, len(self.partitions)).copy()
+        for column in self.rows.position:
+            slots, offsets = split(column[gone][column[gone] != 0])
+            np.maximum.at(self._forgotten, slots, offsets + 1)

@@ -95,6 +95,9 @@ class Intake:
             int(batch.content[index]),
         )
         slot = held.find(fp)
+        if held.is_full(slot):
+            concluder.lose_copy(copy, Reason.HOT_KEY)
+            return
         begins = slot < 0 or (copy.log == SOURCE and not self._joins(slot, fp, cycle, copy))
         if begins and copy.timestamp < held.edge.floor:
             concluder.lose_copy(copy, Reason.EXPIRED)

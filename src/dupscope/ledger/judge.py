@@ -87,7 +87,8 @@ def _judge_sink(case: Case, sink: int, verdict: Verdict, view: View) -> bool:
         elif effect.position and _is_early(effect, present, view):
             waiting += 1
         elif effect.position:
-            verdict.lost_effects.append((effect, _why_lost(effect, present, view)))
+            reason = Reason.HOT_KEY if case.hot else _why_lost(effect, present, view)
+            verdict.lost_effects.append((effect, reason))
     floating = set(ready)
     for index, part in enumerate(verdict.windows):
         chosen[index] += [effect for effect in part.window.floating if effect in floating]

@@ -269,9 +269,10 @@ class Ledger:
 
     def _forget(self, cycle: Cycle) -> None:
         held, progress = self.held, cycle.progress
-        at_end = np.zeros(len(held.partitions), np.bool_)
-        at_end[: len(progress.at_end)] = progress.at_end
-        held.edge.advance(progress.tailed, at_end, cycle.now_ms)
+        seen = progress.end_seen_ms
+        if seen is None:
+            seen = np.where(progress.at_end, cycle.now_ms, 0)
+        held.edge.advance(progress.tailed, padded(seen, len(held.partitions)))
         held.retention.make_room(0, cycle.now_ms)
         held.retention.expire()
         for group in (self.unbalanced, self._lacking, self._unpassed):

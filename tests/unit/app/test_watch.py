@@ -70,7 +70,7 @@ class TestReasonOf:
     def test_by_what_helps(self):
         """Time helps against a cluster that is away, a person against one that refuses."""
         assert reason_of(BrokersUnreachableError("")) == "unreachable"
-        assert reason_of(TopicMissingError("")) == "unreachable"
+        assert reason_of(TopicMissingError("")) == "topic_missing"
         assert reason_of(AccessDeniedError("")) == "access_denied"
 
 

@@ -80,5 +80,5 @@ class TestExpired:
         assert len(screen.rows) == 1
 
     def test_so_is_what_would_begin_a_case_below_the_floor(self, screen):
-        screen.edge.advance([0], np.ones(1, bool), NOW + SETTINGS.margin_ms + 5)
+        screen.edge.advance([0], np.array([NOW + SETTINGS.margin_ms + 5]))
         assert screen.see(record(0, 0)).expired == 1

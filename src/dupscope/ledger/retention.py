@@ -19,6 +19,19 @@ BLOCK_SHARE = 16
 SMALLEST_BLOCK = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What cases may take: a fixed part of the memory, and beyond that what rows leave unused."""
+
+    memory_bytes: int
+    least: float
+    row_bytes: int
+
+    def case_bytes(self, rows: int) -> float:
+        """Bytes for cases beside so many rows."""
+        return max(self.memory_bytes * self.least, self.memory_bytes - rows * self.row_bytes)
+
+
 @dataclass
 class Retention:
     """Frees the oldest rows of a ring, with their cases.
@@ -31,16 +44,35 @@ class Retention:
     rows: Rows
     book: Casebook
     edge: Edge
-    case_bytes: int
+    share: Share
     on_free: Callable[[Freed], None]
     on_close: Callable[[int], None]
     evictions: int = 0
     evicted_until: int | None = None
 
     def make_room(self, count: int, now_ms: int) -> None:
-        """Evict until `count` rows fit and the cases are within their share."""
-        while len(self.rows) and (self.rows.room < count or self.book.nbytes > self.case_bytes):
+        """Evict until `count` rows fit."""
+        while len(self.rows) and self.rows.room < count:
             self._evict(min(len(self.rows), max(self._block(), count)), now_ms)
+
+    def fit_cases(self) -> None:
+        """Give up the oldest cases until the rest fits, those that wait for nothing first.
+
+        Their rows stay, so that whatever comes for these keys is counted as unverified.
+        """
+        limit = self.share.case_bytes(len(self.rows))
+        if self.book.nbytes > limit:
+            for judged in (True, False):
+                for slot in [s for s, case in self.book.cases.items() if judged is not bool(case.suspects)]:
+                    if self.book.nbytes <= 0.9 * limit:
+                        return
+                    self._give_up(slot)
+
+    def _give_up(self, slot: int) -> None:
+        last = self.book.cases[slot].last_timestamp
+        self.on_close(slot)
+        self.rows.set_timestamp(np.array([slot]), np.array([last]))
+        self.evictions += 1
 
     def expire(self) -> None:
         """Free blocks of rows that lie below the edge; the few that do not move to the front of the ring."""
@@ -65,7 +97,8 @@ class Retention:
         """The latest timestamp of each key's copies."""
         stamps = self.rows.timestamp(slots)
         for index in np.flatnonzero(self.rows.state[slots] & CASE):
-            stamps[index] = self.book.cases[int(slots[index])].last_timestamp
+            case = self.book.cases.get(int(slots[index]))
+            stamps[index] = stamps[index] if case is None else case.last_timestamp
         return stamps
 
     def _evict(self, count: int, now_ms: int) -> None:
@@ -81,14 +114,15 @@ class Retention:
     def _free(self, slots: I64, keep: I64) -> None:
         kept = set(keep.tolist())
         for index in np.flatnonzero(self.rows.state[slots] & CASE):
-            if int(slots[index]) not in kept:
-                self.on_close(int(slots[index]))
-        keep = np.sort(keep)
+            slot = int(slots[index])
+            if slot not in kept and slot in self.book.cases:
+                self.on_close(slot)
         to = self.rows.repeat(keep) if len(keep) else keep
         for old, new in zip(keep.tolist(), to.tolist(), strict=True):
             if old in self.book.cases:
                 self.book.move(old, new)
         freed = np.zeros(self.rows.capacity, np.bool_)
         freed[slots] = True
-        self.on_free(Freed(freed, keep, to))
+        order = np.argsort(keep)
+        self.on_free(Freed(freed, keep[order], to[order]))
         self.rows.free(len(slots))

@@ -15,8 +15,8 @@ from dupscope.ledger.edge import Edge
 from dupscope.ledger.frontier import CHUNK, Frontier, split
 from dupscope.ledger.judge import judge
 from dupscope.ledger.orphans import Orphans
-from dupscope.ledger.retention import Retention
-from dupscope.ledger.rows import Freed, Rows, bytes_per_key
+from dupscope.ledger.retention import Retention, Share
+from dupscope.ledger.rows import CASE, Freed, Rows, bytes_per_key
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import cut
@@ -51,7 +51,7 @@ class Holdings:
             self.rows,
             self.book,
             self.edge,
-            int(settings.memory_bytes * (1 - ROWS_SHARE)),
+            Share(settings.memory_bytes, 1 - ROWS_SHARE, bytes_per_key(topology)),
             self._on_free,
             self.close,
         )
@@ -135,10 +135,17 @@ class Holdings:
         self.rows.clear(slot)
         return -1
 
-    def is_full(self, slot: int) -> bool:
-        """Whether a row's case is hot and was pruned at the present edge: nothing more fits, at no cost."""
+    def why_lost(self, slot: int, timestamp: int) -> Reason | None:
+        """Why a copy for a row cannot be taken in, at no cost; None if it can."""
+        if timestamp < self.edge.edge or self.is_forgotten(slot):
+            return Reason.EXPIRED
         case = self.book.cases.get(slot)
-        return case is not None and case.hot and case.pruned_below == self.edge.edge
+        full = case is not None and case.hot and case.pruned_below == self.edge.edge
+        return Reason.HOT_KEY if full else None
+
+    def is_forgotten(self, slot: int) -> bool:
+        """Whether a row's case was given up for want of memory: nothing can be said of its key any more."""
+        return slot >= 0 and bool(self.rows.state[slot] & CASE) and slot not in self.book.cases
 
     def prune(self, case: Case, view: View) -> bool:
         """Drop the windows of a key that lie below the edge; true if there were any."""

@@ -95,8 +95,9 @@ class Intake:
             int(batch.content[index]),
         )
         slot = held.find(fp)
-        if held.is_full(slot):
-            concluder.lose_copy(copy, Reason.HOT_KEY)
+        lost = held.why_lost(slot, copy.timestamp)
+        if lost is not None:
+            concluder.lose_copy(copy, lost)
             return
         begins = slot < 0 or (copy.log == SOURCE and not self._joins(slot, fp, cycle, copy))
         if begins and copy.timestamp < held.edge.floor:
@@ -158,6 +159,9 @@ class Intake:
         batch = waiting.batch
         fp = int(batch.fp_hi[index]), int(batch.fp_lo[index])
         effect = effect_of(waiting, index)
+        if self._held.is_forgotten(slot):
+            concluder.lose_effect(effect, Reason.EXPIRED)
+            return
         case = self._held.book.open(slot, fp, effect.cycle)
         if sum(one.sink == effect.sink for one in case.effects) >= self._held.settings.case_limit:
             case.hot = True

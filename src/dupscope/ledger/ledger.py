@@ -273,7 +273,7 @@ class Ledger:
         if seen is None:
             seen = np.where(progress.at_end, cycle.now_ms, 0)
         held.edge.advance(progress.tailed, padded(seen, len(held.partitions)))
-        held.retention.make_room(0, cycle.now_ms)
+        held.retention.fit_cases()
         held.retention.expire()
         for group in (self.unbalanced, self._lacking, self._unpassed):
             group.difference_update([case for case in group if case.slot < 0])

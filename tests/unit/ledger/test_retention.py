@@ -70,8 +70,26 @@ class TestEviction:
             story.source(f"k{index}", at=10 * index)
             story.source(f"k{index}", at=10 * index + 1)
             story.cycle()
-        assert story.ledger.held.book.nbytes <= SMALL.memory_bytes // 4
+        held = story.ledger.held
+        used = len(held.rows) * bytes_per_key(held.topology) + held.book.nbytes
+        assert used <= SMALL.memory_bytes
         assert len(story.found) == 300
+        assert held.retention.evictions > 0
+
+    def test_nothing_is_silent_about_a_key_whose_case_was_given_up(self):
+        """In one read come more doubled keys than fit; each is reported, and a third copy is counted."""
+        story = Story(settings=SMALL)
+        for again in range(2):
+            for index in range(100):
+                story.source(f"k{index}", at=index + 100 * again)
+        story.cycle()
+        assert len(story.found) == 100
+        for index in range(100):
+            story.source(f"k{index}", at=300 + index)
+        story.cycle()
+        lost = story.unverified["source expired"]
+        assert lost > 0
+        assert len(story.found) + lost == 200
 
     def test_it_moves_the_coverage_start(self):
         story = Story(settings=SMALL)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dupscope.ledger.rows import bytes_per_key
 from unit.ledger.world import MARGIN, NOW, SETTINGS, WINDOW, Story
 
 SMALL = replace(SETTINGS, memory_bytes=1 << 15)

@@ -88,15 +88,19 @@ def _positions(log: int, row: np.ndarray) -> np.ndarray:
     return ((slot << OFFSET_BITS) | (row // PARTITIONS + 1)).astype(np.uint64)
 
 
+def fill(ledger: Ledger, topology: Topology, keys: int) -> None:
+    """Feed keys, and keep none of the batches that brought them."""
+    for cycle in cycles(topology, keys):
+        ledger.conclude(cycle, None, ledger.observe(cycle))
+
+
 def main() -> None:
     core, stages, keys = sys.argv[1], sys.argv[2], int(sys.argv[3])
     os.sched_setaffinity(0, {int(core)})
     topology = TOPOLOGIES[stages]
-    for cycle in cycles(topology, BATCH):
-        _feed(new_ledger(topology, BATCH), cycle)
+    fill(new_ledger(topology, BATCH), topology, BATCH)
     before, ledger, began = resident_bytes(), new_ledger(topology, keys), time.process_time()
-    for cycle in cycles(topology, keys):
-        _feed(ledger, cycle)
+    fill(ledger, topology, keys)
     seconds = time.process_time() - began
     assert len(ledger.held.rows) == keys, "every key has its row"
     assert not ledger.held.book.cases, "all keys are in the norm"
@@ -109,10 +113,6 @@ def main() -> None:
             }
         )
     )
-
-
-def _feed(ledger: Ledger, cycle: Cycle) -> None:
-    ledger.conclude(cycle, None, ledger.observe(cycle))
 
 
 if __name__ == "__main__":

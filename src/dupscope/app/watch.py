@@ -82,6 +82,7 @@ class PipelineWatch:
         }
         self.open_logs: set[int] = set()
         self._grown: set[int] = set()
+        self._problems: dict[int, str] = {}
         self._end_seen_ms: dict[int, int] = {}
         self.ends = np.zeros(0, np.int64)
         self._ends_at = -ENDS_AGAIN_SECONDS
@@ -93,8 +94,10 @@ class PipelineWatch:
     # ------------------------------------------------------------------ a cycle
 
     def open(self) -> dict[int, str]:
-        """Open the logs that are not open yet, or grew. Returns why others cannot be, by log."""
-        problems = {}
+        """Open the logs that are not open yet, or grew. Returns why others cannot be, by log.
+
+        A cluster that is left alone for a while keeps the problem that it had.
+        """
         for log in self.topology.downstream_first():
             cluster = self.topology.logs[log].cluster
             if (log not in self.open_logs or log in self._grown) and self._clusters.may_ask(cluster):
@@ -103,9 +106,10 @@ class PipelineWatch:
                         self._tails[log].open()
                     self.open_logs.add(log)
                     self._grown.discard(log)
+                    self._problems.pop(log, None)
                 except ClusterError as error:
-                    problems[log] = str(error)
-        return problems
+                    self._problems[log] = str(error)
+        return dict(self._problems)
 
     def unreadable_audits(self) -> dict[str, str]:
         """Sinks whose audit file cannot be read now, with the reason for a person."""

@@ -13,25 +13,6 @@ NO_ROOM_OF_OURS = {"support": "what the tests themselves are made of"}
 TESTED_ELSEWHERE = {
     "__main__.py": "two lines; every demo test starts it",
     "config/settings.py": "plain values; test_compose makes them",
-    "ledger/balance.py": "the identity holds in every property test, and e2e/test_run recomputes it",
-    "ledger/case.py": "plain values; every test of the ledger makes them",
-    "ledger/casebook.py": "the way into a case and back is what the property tests walk",
-    "ledger/cycle.py": "plain values",
-    "ledger/directory.py": "through the rows, by property tests and bench/memory",
-    "ledger/effects.py": "the screen of effects gives what test_intake and the property tests expect",
-    "ledger/holdings.py": "put together by every test of the ledger",
-    "ledger/judge.py": "one call of windows, pairing, lineage and consume, which have tests each",
-    "ledger/ledger.py": "the property tests compare it with complete lists",
-    "ledger/outcome.py": "plain values",
-    "ledger/rows.py": "by property tests, in rings of few rows, and bench/memory",
-    "ledger/screen.py": "in or out of the norm must not matter: the property tests",
-    "ledger/settings.py": "plain values",
-    "ledger/view.py": "plain values, and questions that pairing and barrier tests ask",
-    "model/batch.py": "plain values",
-    "model/errors.py": "plain values",
-    "model/finding.py": "plain values; the contract of ids is part of the property tests",
-    "model/position.py": "packed and unpacked by every test of the ledger",
-    "model/topology.py": "a drawn topology is the start of every property test",
 }
 """Modules without a test module of their own, and where to look instead."""
 
@@ -59,5 +40,6 @@ class TestLayout:
         assert sorted(path for path in strays if path.split("/")[0] not in NO_ROOM_OF_OURS) == []
 
     def test_no_exception_outlives_its_reason(self):
-        """An exception names a module that exists."""
+        """An exception names a module that exists and has no tests of its own."""
         assert sorted(TESTED_ELSEWHERE.keys() - modules()) == []
+        assert sorted(TESTED_ELSEWHERE.keys() & mirrored().keys()) == []

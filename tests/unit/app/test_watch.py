@@ -195,3 +195,17 @@ class TestHowFar:
         watch = online.watch()
         watch.open()
         assert [watch.covered_since_ms(log) for log in (SOURCE, MIRROR)] == [None, None]
+
+
+class TestUnreadableAudits:
+    def test_absent(self, offline):
+        """A file that is not there yet is named with its sink, in words; once there, it is no problem."""
+        watch = offline.watch()
+        assert watch.unreadable_audits() == {"charger": f"{offline.audit}: there is no such file yet"}
+        offline.audit.touch()
+        assert watch.unreadable_audits() == {}
+
+    def test_folder(self, offline):
+        """What is no file cannot be read either."""
+        offline.audit.mkdir()
+        assert offline.watch().unreadable_audits() == {"charger": f"{offline.audit}: is no file"}

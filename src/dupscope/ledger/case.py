@@ -69,6 +69,8 @@ class Case:
     effects: list[Effect] = field(default_factory=list)
     slot: int = -1
     reported: set[str] = field(default_factory=set)
+    newest_copy: int = 0
+    newest_effect: int = 0
     hot: bool = False
     pruned_below: int | None = None
     suspects: frozenset[int] = frozenset()
@@ -78,11 +80,19 @@ class Case:
         """Roughly the memory that the case takes."""
         return CASE_BYTES + COPY_BYTES * (len(self.copies) + len(self.effects))
 
+    def add(self, item: Copy | Effect) -> None:
+        """Take in one more copy or effect."""
+        if isinstance(item, Copy):
+            self.copies.append(item)
+            self.newest_copy = max(self.newest_copy, item.timestamp)
+        else:
+            self.effects.append(item)
+            self.newest_effect = max(self.newest_effect, item.at)
+
     @property
     def last_timestamp(self) -> int:
         """The latest timestamp of a copy, or of an effect while there is no copy."""
-        stamps = [copy.timestamp for copy in self.copies] or [effect.at for effect in self.effects]
-        return max(stamps, default=0)
+        return self.newest_copy if self.copies else self.newest_effect
 
     @property
     def fingerprint(self) -> str:

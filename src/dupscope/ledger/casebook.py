@@ -28,8 +28,9 @@ class Casebook:
         case = self.cases.get(slot)
         if case is None:
             case = Case(*fp, slot=slot)
-            case.copies = self._copies(slot)
-            case.effects = self._effects(slot, cycle)
+            items: list[Copy | Effect] = [*self._copies(slot), *self._effects(slot, cycle)]
+            for item in items:
+                case.add(item)
             self._rows.state[slot] = CASE
             self.cases[slot] = case
             self.nbytes += case.nbytes
@@ -38,10 +39,7 @@ class Casebook:
     def add(self, case: Case, item: Copy | Effect) -> None:
         """Put one more copy or effect into a case."""
         before = case.nbytes
-        if isinstance(item, Copy):
-            case.copies.append(item)
-        else:
-            case.effects.append(item)
+        case.add(item)
         self.nbytes += case.nbytes - before
 
     def judged(self, case: Case, before: frozenset[int]) -> None:

@@ -51,7 +51,7 @@ class Desk:
         slot = log * NUMBERS + partition
         position = pack(slot, self._next[slot])
         self._next[slot] += 1
-        self.case.copies.append(Copy(log, position, NOW + at, content_of(KEY, value)))
+        self.case.add(Copy(log, position, NOW + at, content_of(KEY, value)))
         return self
 
     def source(self, at: int = 0, value: str = "10 EUR", partition: int = 0) -> Desk:
@@ -62,7 +62,7 @@ class Desk:
 
     def effect(self, copy: Copy | None, at: int = 0, effect_id: int = 0, cycle: int = 1) -> Desk:
         position = copy.position if copy else 0
-        self.case.effects.append(Effect(0, position, NOW + at, effect_id, cycle))
+        self.case.add(Effect(0, position, NOW + at, effect_id, cycle))
         return self
 
     def of(self, log: int) -> list[Copy]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dupscope.ledger.case import Case, Copy, Effect
-from dupscope.ledger.lineage import Lineage
+from dupscope.ledger.lineage import CLOSED, Lineage
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import Window
 from dupscope.model.finding import Origin, Reason
@@ -80,7 +80,12 @@ def settle(
     with_effect = [lineage for lineage in readable if lineage in acted and lineage.trusted]
     for lineage in with_effect[1:]:
         result.natural[acted[lineage][0]] = lineage.maker or Origin.PRODUCE
-    _withdraw(result, _uncovered(result, window, sink, view))
+    for repeat in _uncovered(result, window, sink, view):
+        _withdraw(result, repeat, Reason.BEFORE_COVERAGE)
+    closed = _closed(window, sink, view)
+    if closed is not None:
+        for repeat in _rest_on_pairs(result):
+            _withdraw(result, repeat, closed)
     return result
 
 
@@ -128,12 +133,23 @@ def _uncovered(result: SinkJudgement, window: Window, sink: int, view: View) -> 
     start = max((start for start in starts if start is not None), default=None)
     if start is None:
         return []
-    new = [repeat for repeat in result.repeats if not repeat.effect.duplicate]
     if result.floating:
         late = window.sources[0].timestamp > start + view.settings.window_ms
-        return [] if late else new
-    paired = [repeat for repeat in new if repeat.effect.position != repeat.first_effect.position]
+        return [] if late else [repeat for repeat in result.repeats if not repeat.effect.duplicate]
+    paired = _rest_on_pairs(result)
     return [repeat for repeat in paired if not _pairs_covered(repeat.lineage, window, start, view)]
+
+
+def _rest_on_pairs(result: SinkJudgement) -> list[Repeat]:
+    """New repeats at another copy of their lineage than its first effect."""
+    new = [repeat for repeat in result.repeats if not repeat.effect.duplicate]
+    return [repeat for repeat in new if repeat.effect.position != repeat.first_effect.position]
+
+
+def _closed(window: Window, sink: int, view: View) -> Reason | None:
+    """Why a copy was closed unjudged that may be the faithful one in place of another."""
+    copies = [copy for log in view.topology.seen_by(sink) for copy in window.copies[log]]
+    return next((copy.unverified for copy in copies if copy.unverified in CLOSED), None)
 
 
 def _pairs_covered(lineage: Lineage, window: Window, start: int, view: View) -> bool:
@@ -151,10 +167,9 @@ def _same_tag(copy: Copy, upstream: Copy | None, mirror: int, view: View) -> boo
     return upstream is None or view.tag(copy, mirror) == view.tag(upstream, mirror)
 
 
-def _withdraw(result: SinkJudgement, repeats: list[Repeat]) -> None:
-    """Too near to the coverage start: what would be a repeat is unverified."""
-    for repeat in repeats:
-        result.natural.pop(repeat.effect, None)
-        result.effects.remove(repeat.effect)
-        result.repeats.remove(repeat)
-        result.lost.append((repeat.effect, Reason.BEFORE_COVERAGE))
+def _withdraw(result: SinkJudgement, repeat: Repeat, reason: Reason) -> None:
+    """What would be a repeat is unverified."""
+    result.natural.pop(repeat.effect, None)
+    result.effects.remove(repeat.effect)
+    result.repeats.remove(repeat)
+    result.lost.append((repeat.effect, reason))

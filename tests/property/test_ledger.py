@@ -258,7 +258,8 @@ class TestFindings:
         assert ids(usual) == ids(restless)
         one, other = usual.notes, restless.notes
         assert one.unverified == other.unverified
-        assert one.missing - one.recovered == other.missing - other.recovered
+        if not world.scenario.crossing:  # a pair across partition numbers is a witness in the norm alone
+            assert one.missing - one.recovered == other.missing - other.recovered
         assert (one.extra_effects, one.extra_copies) == (other.extra_effects, other.extra_copies)
 
 

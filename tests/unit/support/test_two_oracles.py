@@ -92,10 +92,13 @@ def origins(truth: brute.Truth) -> Counter[tuple[str, str]]:
 
 
 def scattered(copies: list[brute.Copy]) -> bool:
-    """Whether equal copies lie in several partitions of a log: what is missing then, is open to doubt."""
+    """Whether equal copies lie in several partition numbers: what is missing then, is open to doubt.
+
+    The one oracle takes a copy that changed its partition for a witness, the other does not.
+    """
     homes: dict[tuple[object, ...], int] = {}
     for copy in copies:
-        label = copy.where.log, copy.timestamp, copy.content
+        label = copy.timestamp, copy.content
         if homes.setdefault(label, copy.where.partition) != copy.where.partition:
             return True
     return False

@@ -25,6 +25,7 @@ class RecordBatch:
                   null and empty differ. With the timestamp it is the record's tag; the low half is its
                   payload digest. Two different values of one business key get the same half by chance
                   once in 4.3e9.
+    redriven      which records say of themselves that they are an intended replay; None: none of them
     """
 
     log: int
@@ -33,9 +34,25 @@ class RecordBatch:
     fp_hi: U64
     fp_lo: U64
     content: U64
+    redriven: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Offsets of a compacted partition that hold no record any more: `first` up to, without, `end`.
+
+    `since_ms` and `until_ms` are the timestamps of the records before and after it. Before the first record
+    of a log `since_ms` is 0.
+    """
+
+    slot: int
+    first: int
+    end: int
+    since_ms: int
+    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,7 @@ class TailRead:
 
     `records` and `unkeyed` are counted by logical topic; `unkeyed` also by reason. `last_timestamp` is by
     physical topic, in milliseconds. `holes` are partition slots whose position was lost, with the reason.
+    `gaps` are those of compacted topics.
     """
 
     batch: RecordBatch
@@ -72,6 +90,7 @@ class TailRead:
     last_timestamp: dict[str, int] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     holes: list[tuple[int, str]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-SOURCE = 0
-"""Index of the source among the logs of a pipeline."""
+SOURCE = "source"
+"""Name of the stage that all sources of a pipeline form."""
 
 MAX_LOGS = 64
 """A row of the index and the bit sets of the ledger have room for this many logs."""
@@ -23,14 +23,15 @@ class TagParts:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One stage that holds records: the source, or the destination of a mirror.
+    """Where records lie: a source, or the destination of a mirror, on one cluster.
 
-    `upstream` is the index of the log that this one copies; the source has none.
+    `name` is that of its stage: several sources are one stage. `upstream` are the indices of the logs that
+    this one copies; a source has none, and a mirror has more than one only where it copies several sources.
     """
 
     name: str
     cluster: str
-    upstream: int | None = None
+    upstream: tuple[int, ...] = ()
     tag: TagParts = TagParts()
 
 
@@ -47,7 +48,7 @@ class Sink:
 
 @dataclass(frozen=True)
 class Topology:
-    """The stages of one pipeline. Log 0 is the source; a mirror stands after the log it copies."""
+    """The stages of one pipeline. Sources come first; a mirror stands after the logs that it copies."""
 
     pipeline: str
     logs: tuple[Log, ...]
@@ -57,26 +58,49 @@ class Topology:
         if not 1 <= len(self.logs) <= MAX_LOGS:
             raise ValueError(f"a pipeline has 1 to {MAX_LOGS} logs, not {len(self.logs)}")
         for index, log in enumerate(self.logs):
-            if (log.upstream is None) != (index == SOURCE) or (log.upstream or 0) > index:
+            if any(above >= index for above in log.upstream):
                 raise ValueError(f"log {log.name!r} must stand after the log that it copies")
+        if not self.sources or any(not self.logs[index].upstream for index in self.mirrors):
+            raise ValueError("the sources must stand first, and there must be one")
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """Indices of the sources' logs."""
+        mirrors = [index for index, log in enumerate(self.logs) if log.upstream]
+        return tuple(range(min(mirrors, default=len(self.logs))))
 
     @cached_property
     def mirrors(self) -> tuple[int, ...]:
         """Indices of the mirrors' logs, upstream before downstream."""
-        return tuple(range(1, len(self.logs)))
+        return tuple(range(len(self.sources), len(self.logs)))
+
+    @cached_property
+    def stages(self) -> dict[str, tuple[int, ...]]:
+        """The logs of each stage that holds records."""
+        names = dict.fromkeys(log.name for log in self.logs)
+        return {name: tuple(i for i, log in enumerate(self.logs) if log.name == name) for name in names}
+
+    def is_source(self, log: int) -> bool:
+        """Whether a log is a source."""
+        return log < len(self.sources)
 
     def above(self, log: int) -> tuple[int, ...]:
         """Indices of all logs that `log` descends from, nearest first."""
-        chain = []
-        upstream = self.logs[log].upstream
-        while upstream is not None:
-            chain.append(upstream)
-            upstream = self.logs[upstream].upstream
+        chain: dict[int, None] = {}
+        level = self.logs[log].upstream
+        while level:
+            chain |= dict.fromkeys(level)
+            level = tuple(above for one in level for above in self.logs[one].upstream)
         return tuple(chain)
 
+    def sources_of(self, log: int) -> tuple[int, ...]:
+        """The sources that a log descends from; a source's own index."""
+        return tuple(one for one in (log, *self.above(log)) if self.is_source(one))
+
     def depth(self, log: int) -> int:
-        """Number of logs above `log`."""
-        return len(self.above(log))
+        """Number of steps from the source to `log`."""
+        upstream = self.logs[log].upstream
+        return 1 + max(self.depth(above) for above in upstream) if upstream else 0
 
     def seen_by(self, sink: int) -> tuple[int, ...]:
         """Indices of the logs that a sink reads and of all logs above them, ascending."""

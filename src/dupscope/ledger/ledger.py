@@ -54,6 +54,7 @@ class Ledger:
         """Take in what a cycle read. The outcome holds what is lost at once, without a judgement."""
         outcome = Outcome()
         self._now_ms = cycle.now_ms
+        self.held.gaps.add(cycle.gaps, self.held.partitions)
         view = self.held.view(cycle, self._past(cycle))
         self.intake.observe(cycle, Concluder(view, outcome, cycle.now_ms))
         self._due[cycle.number] = set(self.intake.touched)
@@ -232,9 +233,11 @@ class Ledger:
             barriers.drop(barrier)
 
     def _obstacle(self, barrier: Barrier, stage: int, cycle: Cycle) -> Reason:
-        """Why a barrier cannot be passed: held back at the last stable offset, or not readable."""
+        """Why a barrier cannot be passed: a topic is gone, a transaction is open, or nothing can be read."""
         positions = padded(cycle.progress.positions, len(self.held.partitions))
         short = self.held.barriers.short_of(barrier, stage, positions)
+        if any(self.held.partitions[slot].log in cycle.progress.deleted for slot in short):
+            return Reason.TOPIC_DELETED
         at_end = cycle.progress.at_end
         held_back = all(slot < len(at_end) and at_end[slot] for slot in short)
         return Reason.OPEN_TRANSACTION if held_back else Reason.UNREADABLE
@@ -273,6 +276,7 @@ class Ledger:
         if seen is None:
             seen = np.where(progress.at_end, cycle.now_ms, 0)
         held.edge.advance(progress.tailed, padded(seen, len(held.partitions)))
+        held.gaps.forget(held.edge.edge)
         held.retention.fit_cases()
         held.retention.expire()
         for group in (self.unbalanced, self._lacking, self._unpassed):

@@ -26,14 +26,14 @@ NUMBERS = 3
 """Partitions of each log; slot = log * NUMBERS + partition number."""
 
 SOURCE_LOG = Log("source", "a")
-PAIR = Topology("pay", (SOURCE_LOG, Log("dr", "b", upstream=0)), (Sink("charger", (1,)),))
+PAIR = Topology("pay", (SOURCE_LOG, Log("dr", "b", upstream=(0,))), (Sink("charger", (1,)),))
 """Source, one mirror, one sink that reads the mirror."""
 
 FAILOVER = replace(PAIR, sinks=(Sink("charger", (0, 1)),))
 CHAIN = Topology(
-    "pay", (SOURCE_LOG, Log("dr", "b", upstream=0), Log("far", "c", upstream=1)), (Sink("charger", (2,)),)
+    "pay", (SOURCE_LOG, Log("dr", "b", upstream=(0,)), Log("far", "c", upstream=(1,))), (Sink("charger", (2,)),)
 )
-TIMELESS = replace(PAIR, logs=(SOURCE_LOG, Log("dr", "b", 0, TagParts(timestamp=False))))
+TIMELESS = replace(PAIR, logs=(SOURCE_LOG, Log("dr", "b", (0,), TagParts(timestamp=False))))
 """The mirror's destination stamps records itself: a tag has no time."""
 
 

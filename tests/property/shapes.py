@@ -5,6 +5,7 @@ from __future__ import annotations
 from dupscope.model.topology import Log, Sink, TagParts, Topology
 
 SOURCE_LOG = Log("source", "a")
+OTHER_SOURCE = Log("source", "b")
 DR = Log("dr", "b", upstream=(0,))
 
 SHAPES: dict[str, Topology] = {
@@ -21,6 +22,14 @@ SHAPES: dict[str, Topology] = {
     "two_mirrors": Topology("p", (SOURCE_LOG, DR, Log("dr2", "c", upstream=(0,))), (Sink("both", (1, 2)),)),
     "append_time": Topology(
         "p", (SOURCE_LOG, Log("dr", "b", upstream=(0,), tag=TagParts(timestamp=False))), (Sink("charger", (1,)),)
+    ),
+    "active_active": Topology(
+        "p",
+        (SOURCE_LOG, OTHER_SOURCE, Log("to-b", "b", upstream=(0,)), Log("to-a", "a", upstream=(1,))),
+        (Sink("at-a", (0, 3)), Sink("at-b", (1, 2)), Sink("mirror-only", (2,))),
+    ),
+    "fan_in": Topology(
+        "p", (SOURCE_LOG, OTHER_SOURCE, Log("all", "c", upstream=(0, 1))), (Sink("charger", (2,)),)
     ),
     "strict": Topology("p", (SOURCE_LOG, DR), (Sink("charger", (1,), ordered=True),)),
 }

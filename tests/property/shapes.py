@@ -21,7 +21,9 @@ SHAPES: dict[str, Topology] = {
     "failover_back": Topology("p", (SOURCE_LOG, DR), (Sink("charger", (1, 0)),)),
     "two_mirrors": Topology("p", (SOURCE_LOG, DR, Log("dr2", "c", upstream=(0,))), (Sink("both", (1, 2)),)),
     "append_time": Topology(
-        "p", (SOURCE_LOG, Log("dr", "b", upstream=(0,), tag=TagParts(timestamp=False))), (Sink("charger", (1,)),)
+        "p",
+        (SOURCE_LOG, Log("dr", "b", upstream=(0,), tag=TagParts(timestamp=False))),
+        (Sink("charger", (1,)),),
     ),
     "active_active": Topology(
         "p",

@@ -86,8 +86,8 @@ def _speaks(case: Case, sink: int, part: WindowVerdict, logs: tuple[int, ...]) -
     """S, K and C are at least 1, nothing on the path is unverified and nothing still waits."""
     judged = part.sinks[sink]
     copies = [copy for log in logs for copy in part.window.copies[log]]
-    waits = case.suspects & {sink_stage(sink), *logs}
-    waits = waits or any(part.mirrors[log].waiting for log in logs if log in part.mirrors)
+    mirrors = [part.mirrors[log] for log in logs if log in part.mirrors]
+    waits = bool(case.suspects & {sink_stage(sink), *logs}) or any(mirror.waiting for mirror in mirrors)
     doubtful = any(copy.unverified for copy in copies) or any(
         effect.unverified for effect in case.effects if effect.sink == sink
     )

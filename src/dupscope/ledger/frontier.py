@@ -36,9 +36,9 @@ class Frontier:
     """Per mirror and upstream partition: the largest upstream offset whose faithful copy arrived.
 
     Only copies matched by tag are witnesses, and only those that lie in what was read of the destination.
-    A pair within one partition number is one at once, unless the mirror copies several logs. A pair across numbers is one when the logs above
-    were read to their ends since and the key is still in the norm: until then an equal copy in the other
-    partition may turn up.
+    A pair within one partition number is one at once, unless the mirror copies several logs. Any other pair
+    is one when the logs above were read to their ends since and the key is still in the norm: until then an
+    equal copy in the other partition may turn up.
     Rows below `_complete` lack no copy in that mirror.
     """
 
@@ -82,7 +82,7 @@ class Frontier:
     def advance_case(self, case: Case, copy: Copy, view: View, covered_from: dict[int, int | None]) -> None:
         """Note what one more copy pairs by tag: of equal upstream copies in its partition the first.
 
-        A number that stands for several partitions (of two sources, of a topic and its namesake) tells of none.
+        A number that stands for several partitions (of a topic and of its namesake) tells of none.
         """
         for mirror in self._topology.mirrors:
             upstream = self._topology.logs[mirror].upstream

@@ -88,19 +88,19 @@ class Intake:
         """Take in one record whose key left the norm."""
         held = self._held
         fp = int(batch.fp_hi[index]), int(batch.fp_lo[index])
+        origin = held.topology.is_source(batch.log)
         copy = Copy(
             batch.log,
             int(batch.position[index]),
             int(batch.timestamp[index]),
             int(batch.content[index]),
-            redriven=batch.redriven is not None and bool(batch.redriven[index]),
+            redriven=origin and batch.redriven is not None and bool(batch.redriven[index]),
         )
         slot = held.find(fp)
         lost = held.why_lost(slot, copy.timestamp)
         if lost is not None:
             concluder.lose_copy(copy, lost)
             return
-        origin = held.topology.is_source(copy.log)
         begins = slot < 0 or (origin and not self._joins(slot, fp, cycle, copy))
         if begins and copy.timestamp < held.edge.floor:
             concluder.lose_copy(copy, Reason.EXPIRED)

@@ -18,9 +18,10 @@ from dupscope.ledger.intake import Intake, effect_of
 from dupscope.ledger.judge import Verdict, judge, sink_stage
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
+from dupscope.ledger.view import View
 from dupscope.model.batch import I64, Bools
 from dupscope.model.finding import Reason
-from dupscope.model.position import PartitionTable, offset_of, slot_of
+from dupscope.model.position import PartitionTable, offset_of, pack, slot_of
 from dupscope.model.topology import Topology
 
 FOREVER = 1 << 62
@@ -181,6 +182,8 @@ class Ledger:
 
     def _judge(self, case: Case, concluder: Concluder) -> None:
         before = case.suspects
+        if self.held.partitions.recreated:
+            self._find_namesakes(case, concluder.view)
         verdict = judge(case, concluder.view)
         concluder.conclude(case, verdict)
         self.held.book.judged(case, before)
@@ -193,6 +196,24 @@ class Ledger:
             self.held.frontier.reopen(np.array([slot]))
             for group in (self._lacking, self._unpassed):
                 group.discard(case)
+
+    def _find_namesakes(self, case: Case, view: View) -> None:
+        """Move effects to the topic that bore the name before, where that holds the record that they name.
+
+        Audit lines name a topic, not its id.
+        """
+        present = {copy.position for copy in case.copies}
+        for effect in case.effects:
+            if (
+                not effect.position
+                or effect.position in present
+                or effect.cycle > view.effects_through[effect.sink]
+            ):
+                continue
+            offset = offset_of(effect.position)
+            earlier = self.held.partitions.earlier(slot_of(effect.position))
+            candidates = (pack(slot, offset) for slot in earlier)
+            effect.position = next((one for one in candidates if one in present), effect.position)
 
     def _close_waiting(self, concluder: Concluder) -> None:
         """Judge effects whose record has not turned up although everything above was read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -40,12 +41,14 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         watches = [PipelineWatch(config, each, secret, clusters, keep_lines=keep) for each in pipelines]
         for watch in watches:
             stack.callback(watch.close)
-        metrics = Metrics([shape_of(each) for each in pipelines], __version__)
+        metrics = Metrics([shape_of(watch.settings, replays=watch.replays) for watch in watches], __version__)
         server = MetricsServer(metrics, config.listen.host, config.listen.port)
         stack.callback(server.stop)
         lines = LedgerFile(ledger_file)
         stack.callback(lines.close)
-        loop = Loop(watches, Store(), metrics, FindingLog(logger, metrics, config.log.findings_per_second))
+        findings = FindingLog(logger, metrics, config.log.findings_per_second)
+        replays = DeclaredReplays(config.file, os.environ, config.replays)
+        loop = Loop(watches, Store(), metrics, findings, replays)
         logger.info("starting", version=__version__, config=config.masked)
         stack.enter_context(_signals(loop))
         server.start()

@@ -21,7 +21,7 @@ class Progress:
     begun          offset at which reading began
     covered_since  per log, in ms; None: from the beginning
     committed      per sink: offsets that its group has committed
-    truncated      mirrors' logs that are compacted or lost records: nothing is judged missing there
+    truncated      (mirror's log, logical topic) where records vanish: nothing is judged missing there
     deleted        logs of which a topic does not exist at the moment
     """
 
@@ -31,7 +31,7 @@ class Progress:
     begun: I64
     covered_since: tuple[int | None, ...]
     committed: tuple[I64, ...]
-    truncated: frozenset[int] = frozenset()
+    truncated: frozenset[tuple[int, str]] = frozenset()
     deleted: frozenset[int] = frozenset()
     end_seen_ms: I64 | None = None
 

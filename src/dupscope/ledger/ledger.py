@@ -13,6 +13,7 @@ from dupscope.ledger.case import Case
 from dupscope.ledger.conclude import Concluder
 from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.effects import taken
+from dupscope.ledger.frontier import split
 from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.intake import Intake, effect_of
 from dupscope.ledger.judge import Verdict, judge, sink_stage
@@ -172,13 +173,21 @@ class Ledger:
             covered = held.covered_from(mirror, cycle)
             if covered is not None:
                 slots = slots[held.rows.timestamp(slots) >= covered]
-            slots = slots[: 0 if mirror in cycle.progress.truncated else OVERTAKEN_AT_ONCE]
+            slots = self._lasting(mirror, slots, cycle)[:OVERTAKEN_AT_ONCE]
             low = held.rows.fingerprints_low(slots).tolist() if len(slots) else []
             for slot, fp_lo in zip(slots.tolist(), low, strict=True):
                 found.add(held.book.open(slot, (int(held.rows.fp_hi[slot]), fp_lo), cycle.number))
             if len(slots) < OVERTAKEN_AT_ONCE:
                 held.barriers.confirmed_moved.discard(mirror)
         return found
+
+    def _lasting(self, mirror: int, slots: I64, cycle: Cycle) -> I64:
+        """Those rows whose copies a mirror keeps."""
+        if not cycle.progress.truncated:
+            return slots
+        truncated = cycle.progress.truncated
+        keeps = [(mirror, one.logical_topic) not in truncated for one in self.held.partitions.partitions]
+        return slots[np.array(keeps, np.bool_)[split(self.held.rows.above(mirror, slots))[0]]]
 
     def _judge(self, case: Case, concluder: Concluder) -> None:
         before = case.suspects

@@ -32,6 +32,7 @@ class View:
     effects_through  per sink: effects of cycles up to this one may be judged
     frontier         per log: upstream copies below these offsets were overtaken, see `Missing`
     gone_past        per sink: offsets below these will not be acted on for the first time any more
+    truncated        (mirror's log, logical topic) where records vanish
     gaps             spans of compacted logs whose records were gone before they could be read
     replays          declared ones
     lost_effect      says why an effect has no copy, from its packed position
@@ -45,7 +46,7 @@ class View:
     effects_through: tuple[int, ...]
     frontier: tuple[I64, ...]
     gone_past: tuple[I64, ...]
-    truncated: frozenset[int]
+    truncated: frozenset[tuple[int, str]]
     lost_effect: Callable[[int], Reason]
     gaps: Gaps = field(default_factory=Gaps)
     replays: tuple[Replay, ...] = ()
@@ -73,6 +74,10 @@ class View:
         """The reason of the declared replay that a duplicate belongs to, None if it belongs to none."""
         covering = (replay.reason for replay in self.replays if replay.covers(stage, timestamp_ms))
         return next(covering, None)
+
+    def is_truncated(self, copy: Copy, mirror: int) -> bool:
+        """Whether a mirror may have lost its copy of this one by itself."""
+        return (mirror, self.partitions[slot_of(copy.position)].logical_topic) in self.truncated
 
     def may_be_compacted(self, copy: Copy, mirror: int) -> bool:
         """Whether the upstream copy of a mirror's copy may have lain where compaction left a gap."""

@@ -12,6 +12,7 @@ from confluent_kafka import Producer, TopicPartition
 from dupscope.kafka.settings import ClusterSettings
 from support.broker import Broker
 from support.mock import MockCluster
+from support.waiting import wait_until
 
 WRITES = {0: "Produce", 8: "OffsetCommit", 11: "JoinGroup", 12: "Heartbeat", 19: "CreateTopics"} | {
     14: "SyncGroup",
@@ -106,6 +107,20 @@ class KafkaContractCluster:
         topic = new_topic()
         self.broker.create_topic(topic, partitions, {"cleanup.policy": "compact"} if compacted else None)
         return topic
+
+    def delete_topic(self, topic: str) -> None:
+        """Returns when the broker no longer knows it."""
+        admin = self.broker.admin()
+        admin.delete_topics([topic])[topic].result(20)
+        wait_until(lambda: topic not in self._listed(), 20, "the topic is gone")
+
+    def create_again(self, topic: str, partitions: int) -> None:
+        """Delete a topic and create another one of the same name."""
+        self.delete_topic(topic)
+        self.broker.create_topic(topic, partitions)
+
+    def _listed(self) -> set[str]:
+        return set(self.broker.admin().list_topics(timeout=10).topics)
 
     def produce(self, topic: str, records: Iterable[tuple]) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "linger.ms": 1})

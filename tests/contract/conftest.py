@@ -7,6 +7,7 @@ import pytest
 from contract.clusters import Cluster, KafkaContractCluster, MockContractCluster, settings_of
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.starts import Start
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.model.position import PartitionTable
@@ -45,12 +46,13 @@ def tail_of() -> Iterator[Callable[..., Tail]]:
 
     def make(
         cluster: Cluster,
-        topics: dict[str, str],
+        topics: dict[str, str] | TopicSelection,
         start: Start | None = None,
         table: PartitionTable | None = None,
         **options: object,
     ) -> Tail:
-        settings = TailSettings(settings_of(cluster), LOG, topics, start or Start(), **options)
+        selection = topics if isinstance(topics, TopicSelection) else TopicSelection(topics)
+        settings = TailSettings(settings_of(cluster), LOG, selection, start or Start(), **options)
         tails.append(Tail(settings, table if table is not None else PartitionTable(), fingerprinter()))
         return tails[-1]
 

@@ -106,7 +106,7 @@ class TestPositions:
         read_to_end(tail)
         ends = EndOffsets(settings_of(cluster))
         slot = slots(table)
-        assert {slot[key]: end for key, end in ends.high_watermarks([topic]).items()} == tail.positions
+        assert {slot[key]: end for key, end in ends.of_topics([topic]).items()} == tail.positions
         ends.close()
 
     def test_an_empty_partition_is_at_its_end(self, cluster: Cluster, tail_of: Tails):
@@ -176,7 +176,6 @@ class TestStarts:
         assert tail.beginnings[0].provisional
         read_to_end(tail)
         assert tail.beginnings == {0: Beginning(2, NOON + 2000)}
-        assert tail.log_starts() == {0: 2}
 
     def test_latest_reads_only_what_comes(self, cluster: Cluster, tail_of: Tails):
         topic = cluster.create_topic(1)
@@ -266,7 +265,7 @@ class TestReadOnly:
         cluster.begin_watch()
         tail = opened(tail_of(cluster, {topic: "payments"}))
         read_to_end(tail)
-        EndOffsets(settings_of(cluster)).high_watermarks([topic])
+        EndOffsets(settings_of(cluster)).of_topics([topic])
         tail.close()
         assert cluster.traces() == set()
 
@@ -293,4 +292,4 @@ class TestTopics:
         with pytest.raises(TopicMissingError, match=r"^cluster 'a': topic 'absent': unknown_topic_or_part$"):
             tail_of(cluster, {"absent": "payments"}).open()
         with pytest.raises(TopicMissingError):
-            EndOffsets(settings_of(cluster)).high_watermarks(["absent"])
+            EndOffsets(settings_of(cluster)).of_topics(["absent"])

@@ -53,7 +53,7 @@ class TestOpenTransaction:
         append(producer, topic, [(0, b"b", b"1")] * 3)
         assert read_to_end(tail).records == {"payments": 1}
         assert (tail.positions, tail.at_end) == ({0: 1}, {0})
-        assert ends.high_watermarks([topic]) == {(topic, 0): 4}
+        assert ends.of_topics([topic]) == {(topic, 0): 4}
 
     def test_latest_begins_at_the_last_stable_offset(
         self, kafka_cluster: KafkaContractCluster, topic: str, producer: Producer, tail_of: Tails
@@ -86,7 +86,7 @@ class TestEndedTransaction:
             return tail.positions == {0: 5}
 
         wait_until(passed, 20, "the aborted transaction was passed", poll=0)
-        assert ends.high_watermarks([topic]) == {(topic, 0): 5}
+        assert ends.of_topics([topic]) == {(topic, 0): 5}
 
     def test_a_commit_marker_is_passed(
         self, kafka_cluster: KafkaContractCluster, topic: str, producer: Producer, tail_of: Tails

@@ -36,6 +36,9 @@ class AccessDeniedError(ClusterError):
 
 
 OFFSET_OUT_OF_RANGE = "offset_out_of_range"
+LOG_START_MOVED = "log_start_moved"
+TOPIC_RECREATED = "topic_recreated"
+TOPIC_MISSING = "topic_missing"
 
 _DENIED = frozenset({
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -56,6 +59,13 @@ _REASONS = {KafkaError._AUTO_OFFSET_RESET: OFFSET_OUT_OF_RANGE}  # noqa: SLF001
 def reason(error: KafkaError) -> str:
     """The error's name in snake_case: a closed set, given by the client library."""
     return _REASONS.get(error.code()) or error.name().lstrip("_").lower()
+
+
+def reason_of(error: ClusterError) -> str:
+    """What kept a question from being answered, as a metric counts it."""
+    if isinstance(error, TopicMissingError):
+        return TOPIC_MISSING
+    return "unreachable" if isinstance(error, RetryableClusterError) else "access_denied"
 
 
 def cluster_error(cluster: str, doing: str, error: KafkaError) -> ClusterError:

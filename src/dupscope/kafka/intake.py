@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from confluent_kafka import Message
 
 from dupscope.kafka.columns import Columns, Decoder, joined_columns
@@ -19,10 +17,8 @@ BLOCK_RECORDS = 8_000
 class Intake:
     """Takes messages apart in portions and lets go of them at once; makes columns in blocks."""
 
-    def __init__(self, decoder: Decoder, topics: Iterable[str], *, needs_headers: bool) -> None:
+    def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._topics = {topic: index for index, topic in enumerate(topics)}
-        self._needs_headers = needs_headers
         self._fields: list[Fields] = []
         self._waiting = 0
         self._columns: list[Columns] = []
@@ -34,7 +30,9 @@ class Intake:
         records, timestamps, events = split(messages)
         self.events += events
         if records:
-            portion = fields_of(records, timestamps, self._topics, headers=self._needs_headers)
+            portion = fields_of(
+                records, timestamps, self._decoder.topics, headers=self._decoder.needs_headers
+            )
             self._fields.append(portion)
             self._waiting += len(portion)
         if self._waiting >= BLOCK_RECORDS:

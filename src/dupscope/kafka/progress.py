@@ -36,6 +36,10 @@ class Progress:
         self._next_record[slot] = self._passed[slot] = offset
         self._end[slot] = _NEVER
 
+    def forget(self, slot: int) -> None:
+        """Follow a slot no more."""
+        self._slots.pop(slot, None)
+
     def records(self, slots: I64, offsets: I64) -> None:
         """Records were read, in the order of each partition's log."""
         self._next_record[slots] = offsets + 1  # of a slot's several offsets the last one stays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,37 +12,65 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
-from dupscope.kafka.columns import Columns, Decoder
-from dupscope.kafka.errors import OFFSET_OUT_OF_RANGE, error_of, reason
-from dupscope.kafka.intake import PORTION_RECORDS, Intake
+from dupscope.kafka.columns import Columns, Decoder, without
+from dupscope.kafka.errors import (
+    LOG_START_MOVED,
+    OFFSET_OUT_OF_RANGE,
+    TOPIC_MISSING,
+    TOPIC_RECREATED,
+    error_of,
+    reason,
+    reason_of,
+)
+from dupscope.kafka.gaps import GapFinder
+from dupscope.kafka.incarnations import Incarnations
+from dupscope.kafka.intake import Intake
+from dupscope.kafka.portions import Portions
 from dupscope.kafka.progress import Progress
-from dupscope.kafka.rate import RecordBudget
+from dupscope.kafka.redrive import RedriveMarks
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings, Value
-from dupscope.kafka.starts import Beginning, OffsetQuery, Start, TopicPartitionKey, beginnings
-from dupscope.kafka.topics import ClusterView, TopicFacts, view
+from dupscope.kafka.starts import Beginning, OffsetQuery, Start, beginnings
+from dupscope.kafka.topics import Incarnation, TopicFacts, selected
 from dupscope.model.batch import TailRead, no_records
 from dupscope.model.errors import ClusterError
-from dupscope.model.position import Partition, PartitionTable
-
-_SLICE_SECONDS = 0.02
+from dupscope.model.position import PartitionTable
 
 
 @dataclass(frozen=True)
 class TailSettings:
-    """What to read of one log. `topics`: physical topic -> logical topic."""
+    """What to read of one log, and which of its records are marked as intended replays."""
 
     cluster: ClusterSettings
     log: int
-    topics: Mapping[str, str]
+    topics: TopicSelection
     start: Start = field(default_factory=Start)
     max_records_per_second: int | None = None
+    redrive: RedriveMarks = field(default_factory=RedriveMarks)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought, under the slots that its partitions had then."""
+
+    columns: Columns | None
+    events: list[tuple[int | None, Message]]
+
+    def __bool__(self) -> bool:
+        return self.columns is not None or bool(self.events)
 
 
 class Tail:
     """Reads one log. For one thread: the loop's.
 
-    `open` may block for a few requests, `read` at most for its timeout, everything else not at all (but
-    `log_starts`, which asks the brokers). Joins no group, commits nothing.
+    `open` and `watch_starts` may block for a few requests, `read` for its timeout and one request about topic
+    ids, everything else not at all. Joins no group, commits nothing.
+
+    The client reads on in a topic that was deleted and created again, without a word. So topics' ids are
+    asked after each fetch, and nothing is returned before they were found unchanged. A topic with another id
+    begins anew: its slots are retired, what was fetched under them is dropped, its partitions get new slots
+    and begin at offset 0. Where brokers tell no ids (`knows_ids` is False) only a log that became shorter
+    than our position is noticed, as a position out of range.
     """
 
     def __init__(
@@ -54,67 +82,111 @@ class Tail:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._settings = settings
-        self._table = table
         self._clock = clock
         self._logger = ClientLogger(settings.cluster, log, clock)
         self._topic_facts = TopicFacts(settings.cluster, self._logger)
-        self._decoder = Decoder(settings.log, settings.topics, fingerprinter)
-        self._needs_headers = fingerprinter.needs_headers
-        self._progress = Progress()
-        self._budget: RecordBudget | None = None
-        if settings.max_records_per_second is not None:
-            self._budget = RecordBudget(settings.max_records_per_second, clock)
+        self._decoder = Decoder(settings.log, fingerprinter, settings.redrive)
+        self._portions = Portions(settings.max_records_per_second, clock)
         self._client: Consumer | None = None
-        self._slots: dict[TopicPartitionKey, int] = {}
-        self._lost: set[TopicPartitionKey] = set()
+        self._incarnations = Incarnations(settings.log, table)
+        self._progress = Progress()
+        self._gaps = GapFinder()
+        self._cluster_id = ""
+        self._was_opened = False
+        self._lost: set[int] = set()
+        self._withheld: Fetched | None = None
         self._errors: Counter[str] = Counter()
+        self._holes: list[tuple[int, str]] = []
+        self._compaction: dict[str, bool] = {}
+        self.knows_ids = False
+        """Whether the cluster tells topic ids, so that no re-creation goes unnoticed. Known once open."""
         self.beginnings: dict[int, Beginning] = {}
-        """slot -> where reading began. Set anew where a lost position made reading begin again."""
-        self.compacted: set[int] = set()
-        """Slots whose topic is compacted."""
+        """slot -> where reading began. Set anew where a lost position made reading begin again, and for a
+        retired slot: the rest of it can never be read."""
+
+    # ------------------------------------------------------------------ reading
 
     def open(self, positions: Mapping[int, int] | None = None) -> None:
-        """Discover the topics' partitions, number the new ones in the table and begin to fetch them.
+        """Discover topics and partitions, number the new ones in the table and begin to fetch them.
 
-        Partitions that a later call finds were added meanwhile: they begin at the start of their log.
-        `positions` (slot -> next offset) resumes; partitions that it lacks begin at the configured start.
+        What a later call finds was added meanwhile: it begins at the start of its log. `positions` (slot ->
+        next offset) resumes; partitions that it lacks begin at the configured start, and those of a topic
+        that was created again since then at 0. A named topic that is missing raises TopicMissingError.
         Raises ClusterError, a RetryableClusterError when a later call may succeed; nothing is assigned then.
         """
-        seen = view(self._consumer, self._settings.cluster, self._settings.topics)
-        slots = self._numbered(seen, self._topic_facts.ids(seen))
-        compacted = self._topic_facts.compacted(seen)
-        resumed = {key: (positions or {})[slot] for key, slot in slots.items() if slot in (positions or {})}
-        fresh = [key for key in slots if key not in resumed]
-        start = Start() if self._slots else self._settings.start
-        query = OffsetQuery(self._consumer, self._settings.cluster)
-        begun = beginnings(query, start, fresh, self._clock.now_ms)
-        self._slots |= slots
-        self.compacted |= {slot for (topic, _), slot in slots.items() if topic in compacted}
-        self.beginnings |= {slots[key]: beginning for key, beginning in begun.items()}
-        self._assign(resumed | {key: beginning.offset for key, beginning in begun.items()})
+        seen = selected(self._consumer, self._settings.cluster, self._settings.topics)
+        found = self._topic_facts.incarnations(seen)
+        is_first = not self.topic_ids
+        if not is_first and not self.knows_ids:
+            found = {topic: Incarnation(topic, now.numbers) for topic, now in found.items()}
+        self._cluster_id = seen.cluster_id or self._cluster_id
+        self._take(found, positions or {}, answers_admin=seen.answers_admin)
+        self._was_opened = True
+        if is_first:
+            self.knows_ids = self._topic_facts.knows_ids
 
     def read(self, max_records: int, timeout_seconds: float) -> TailRead:
         """The next records, as soon as a partition's end is met, `max_records` are there or time is up.
 
         At the end of the log it returns with the first record that arrives. Never raises for what a cluster
-        does: errors are counted by reason, lost positions are returned as holes.
+        does: errors are counted by reason, lost positions are returned as holes. While topic ids cannot be
+        asked, what was fetched is withheld: reads count the error and return nothing.
         """
-        intake = Intake(self._decoder, self._settings.topics, needs_headers=self._needs_headers)
-        self._fetch(intake, max_records, timeout_seconds)
-        columns = intake.columns()
+        fetched = self._withheld or self._fetch(max_records, timeout_seconds)
+        self._withheld = None
         read = TailRead(no_records(self._settings.log))
-        if columns is not None:
-            read = TailRead(columns.batch, columns.records, columns.unkeyed, columns.last_timestamp)
-            self._passed(columns)
-        for event in intake.events:
-            self._note(event, read)
-        if columns is not None or intake.events:
-            self._ask_client_positions()
-        if self._lost:
-            self._begin_again()
+        if fetched and not self._confirm():
+            self._withheld = fetched
+        elif fetched:
+            read = self._passed(self._kept(fetched))
+        if self._lost and not self._withheld:
+            self._begin_at_nearest()
         read.errors.update(self._errors)
+        read.holes.extend(self._holes)
         self._errors.clear()
+        self._holes.clear()
         return read
+
+    def watch_starts(self) -> None:
+        """Ask where the logs start: below that, unread records are lost. The next read tells them as holes.
+
+        Reading begins again at such a start. Does nothing while records are withheld. Raises ClusterError.
+        """
+        if self._withheld:
+            return
+        held = self._held(self.slots.values())
+        if any(low > self._progress.position(slot) for slot, (low, _) in held.items()) and self._confirm():
+            behind = {slot for slot in self.positions.keys() & held if held[slot][0] > self.positions[slot]}
+            self._begin_again({slot: held[slot] for slot in behind})
+            self._holes += [(slot, LOG_START_MOVED) for slot in sorted(behind)]
+
+    def close(self) -> None:
+        """Stop fetching. The tail cannot be used afterwards."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    # ------------------------------------------------------------------ what is known
+
+    @property
+    def slots(self) -> dict[tuple[str, int], int]:
+        """(topic, partition number) -> slot of all partitions that are read now."""
+        return self._incarnations.slots
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Physical topic -> logical topic of all topics that are read now."""
+        return dict(self._incarnations.logical)
+
+    @property
+    def topic_ids(self) -> dict[str, str]:
+        """The id under which each topic is read now; its name where the cluster does not tell."""
+        return dict(self._incarnations.ids)
+
+    @property
+    def retired(self) -> set[int]:
+        """Slots of incarnations that are over."""
+        return self._incarnations.retired
 
     @property
     def positions(self) -> dict[int, int]:
@@ -126,19 +198,12 @@ class Tail:
         """Slots whose end of partition (the last stable offset) was met since their last record."""
         return self._progress.at_end
 
-    def log_starts(self) -> dict[int, int]:
-        """The first offset, by slot, that the brokers still hold, asked for now. Raises ClusterError.
+    @property
+    def compacted(self) -> set[int]:
+        """Slots whose topic was compacted when that was last asked."""
+        return {slot for (topic, _), slot in self.slots.items() if self._compaction.get(topic)}
 
-        A log start above a position means records lost unread: the client does not report that.
-        """
-        found = OffsetQuery(self._consumer, self._settings.cluster).log_starts(list(self._slots))
-        return {self._slots[key]: offset for key, offset in found.items()}
-
-    def close(self) -> None:
-        """Stop fetching. The tail cannot be used afterwards."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    # ------------------------------------------------------------------ topics and partitions
 
     @property
     def _consumer(self) -> Consumer:
@@ -151,57 +216,120 @@ class Tail:
             )
         return self._client
 
-    def _numbered(self, seen: ClusterView, ids: Mapping[str, str]) -> dict[TopicPartitionKey, int]:
-        log, topics = self._settings.log, self._settings.topics
-        return {
-            (topic, number): self._table.slot(
-                Partition(log, seen.cluster_id, ids[topic], topic, topics[topic], number)
-            )
-            for topic, numbers in seen.partitions.items()
-            for number in numbers
-            if (topic, number) not in self._slots
+    def _take(
+        self, found: Mapping[str, Incarnation], positions: Mapping[int, int], *, answers_admin: bool
+    ) -> None:
+        """Retire slots whose incarnation is over, and begin to read what is not read yet."""
+        logical = self._settings.topics.chosen(found)
+        fresh = {
+            slot
+            for topic, incarnation in found.items()
+            for slot in self._incarnations.number(self._cluster_id, topic, logical[topic], incarnation)
         }
+        known = self.positions if self._was_opened else dict(positions)
+        stale = self._incarnations.stale(known, found)
+        resumed = {slot: positions[slot] for slot in fresh if slot in positions}
+        begun = self._begun(fresh - resumed.keys(), self._incarnations.topics_of(stale))
+        self._compaction |= self._topic_facts.compacted(found, answers_admin=answers_admin)
+        self._retire({slot: known[slot] for slot in stale})
+        self.beginnings |= begun
+        for slot in sorted(fresh):
+            self._decoder.assign(self._incarnations.take(slot), slot)
+        self._assign(resumed | {slot: beginning.offset for slot, beginning in begun.items()})
 
-    def _assign(self, offsets: Mapping[TopicPartitionKey, int]) -> None:
-        for (topic, number), offset in offsets.items():
-            slot = self._slots[topic, number]
-            self._decoder.assign(topic, number, slot)
+    def _begun(self, fresh: set[int], recreated: set[str]) -> dict[int, Beginning]:
+        slots = {self._incarnations.key(slot): slot for slot in sorted(fresh)}
+        begun = {slot: Beginning(0, None) for (topic, _), slot in slots.items() if topic in recreated}
+        rest = [key for key, slot in slots.items() if slot not in begun]
+        query = OffsetQuery(self._consumer, self._settings.cluster)
+        start = Start() if self._was_opened else self._settings.start
+        for key, beginning in beginnings(query, start, rest, self._clock.now_ms).items():
+            begun[slots[key]] = beginning
+        return begun
+
+    def _retire(self, positions: Mapping[int, int]) -> None:
+        over = self._incarnations.retire(positions)
+        if over:
+            self._consumer.incremental_unassign([TopicPartition(*key) for key in over])
+        now = self._clock.now_ms()
+        for slot, offset in sorted(positions.items()):
+            self.beginnings[slot] = Beginning(offset, now)
+            self._holes.append((slot, TOPIC_RECREATED))
+            self._progress.forget(slot)
+            self._lost.discard(slot)
+
+    def _assign(self, offsets: Mapping[int, int]) -> None:
+        for slot, offset in offsets.items():
             self._progress.begin(slot, offset)
-        self._consumer.incremental_assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
+            self._gaps.begin(slot, offset)
+        if offsets:
+            self._consumer.incremental_assign(
+                [TopicPartition(*self._incarnations.key(slot), offset) for slot, offset in offsets.items()]
+            )
 
-    def _fetch(self, intake: Intake, max_records: int, timeout_seconds: float) -> None:
-        limit = max_records
-        if self._budget is not None:
-            limit = min(limit, self._budget.available())
-            if limit == 0:
-                self._clock.sleep(min(timeout_seconds, self._budget.wait_seconds()))
-        for messages in self._portions(limit, timeout_seconds):
+    def _confirm(self) -> bool:
+        """Whether what was fetched up to now is known to be of the incarnations that are read, or retired."""
+        if not self.knows_ids:
+            return True
+        ids = self._incarnations.ids
+        try:
+            found = self._topic_facts.described(ids)
+            changed = self._incarnations.changed(found)
+            if changed:
+                self._take(changed, {}, answers_admin=True)
+        except ClusterError as error:
+            self._errors[reason_of(error)] += 1
+            return False
+        if len(found) < len(ids):
+            self._errors[TOPIC_MISSING] += 1
+        return True
+
+    # ------------------------------------------------------------------ one read
+
+    def _fetch(self, max_records: int, timeout_seconds: float) -> Fetched:
+        intake = Intake(self._decoder)
+        at_end = self._progress.all_at_end
+        for messages in self._portions.take(self._consumer, max_records, timeout_seconds, at_end=at_end):
             intake.take(messages)
-            if self._budget is not None:
-                self._budget.spend(len(messages))
+        return Fetched(intake.columns(), [(self._slot(event), event) for event in intake.events])
 
-    def _portions(self, limit: int, timeout_seconds: float) -> Iterator[list[Message]]:
-        """At the end of the log, wait for one message and take what came with it; before it, fill up.
+    def _slot(self, event: Message) -> int | None:
+        return self.slots.get((event.topic() or "", event.partition() or 0))
 
-        The client returns a short portion only when its time is up: that is why waits are sliced.
-        """
-        deadline = self._clock.monotonic() + timeout_seconds
-        if limit > 0 and self._progress.all_at_end:
-            messages = self._consumer.consume(1, timeout_seconds)
-            yield messages
-            limit = limit - 1 if messages else 0
-            deadline = self._clock.monotonic()
-        while limit > 0:
-            left = max(deadline - self._clock.monotonic(), 0.0)
-            wanted = min(limit, PORTION_RECORDS)
-            messages = self._consumer.consume(wanted, min(left, _SLICE_SECONDS))
-            yield messages
-            limit -= len(messages)
-            if len(messages) < wanted and (left <= 0 or (messages and messages[-1].error())):
-                return
+    def _kept(self, fetched: Fetched) -> Fetched:
+        """What is left of a fetch without the slots that were retired since."""
+        columns = fetched.columns
+        over = self.retired if columns is None else self.retired & set(np.unique(columns.slots).tolist())
+        if columns is not None and over:
+            columns = without(columns, over, self._incarnations.topics_of(over))
+        return Fetched(columns, [(slot, event) for slot, event in fetched.events if slot not in self.retired])
 
-    def _passed(self, columns: Columns) -> None:
-        self._progress.records(columns.slots, columns.offsets)
+    def _passed(self, fetched: Fetched) -> TailRead:
+        columns = fetched.columns
+        read = TailRead(no_records(self._settings.log))
+        if columns is not None:
+            records, unkeyed = self._by_logical(columns)
+            gaps = self._gaps.records(columns.slots, columns.offsets, columns.timestamps, self.compacted)
+            read = TailRead(columns.batch, records, unkeyed, columns.last_timestamp, gaps=gaps)
+            self._progress.records(columns.slots, columns.offsets)
+            self._settle(columns)
+        for slot, event in fetched.events:
+            self._note(slot, event)
+        self._ask_client_positions()
+        return read
+
+    def _by_logical(self, columns: Columns) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+        logical = self._incarnations.logical
+        records: Counter[str] = Counter()
+        unkeyed: Counter[tuple[str, str]] = Counter()
+        for topic, count in columns.records.items():
+            records[logical[topic]] += count
+        for (topic, why), count in columns.unkeyed.items():
+            unkeyed[logical[topic], why] += count
+        return records, unkeyed
+
+    def _settle(self, columns: Columns) -> None:
+        """Beginnings that waited for their first record take its timestamp."""
         if any(beginning.provisional for beginning in self.beginnings.values()):
             slots, first = np.unique(columns.slots, return_index=True)
             for slot, timestamp in zip(slots.tolist(), columns.timestamps[first].tolist(), strict=True):
@@ -209,63 +337,70 @@ class Tail:
                 if beginning is not None and beginning.provisional:
                     self.beginnings[slot] = replace(beginning, covered_since_ms=timestamp, provisional=False)
 
-    def _note(self, event: Message, read: TailRead) -> None:
+    def _note(self, slot: int | None, event: Message) -> None:
         error = event.error()
-        key = (event.topic() or "", event.partition() or 0)
-        slot = self._slots.get(key)
-        if error is None or error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-            self._event_error(error, key, slot, read)
-        elif slot is not None:
-            self._progress.end(slot, event.offset() or 0)
-
-    def _event_error(
-        self, error: KafkaError | None, key: TopicPartitionKey, slot: int | None, read: TailRead
-    ) -> None:
         if error is None:
             return
-        self._count(error)
-        if slot is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-            read.holes.append((slot, OFFSET_OUT_OF_RANGE))
-            self._lost.add(key)
+        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+            self._count(error)
+            if slot is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+                self._holes.append((slot, OFFSET_OUT_OF_RANGE))
+                self._lost.add(slot)
+        elif slot is not None:
+            self._progress.end(slot, event.offset() or 0)
 
     def _count(self, error: KafkaError) -> None:
         self._errors[reason(error)] += 1
 
     def _ask_client_positions(self) -> None:
         try:
-            answers = self._consumer.position([TopicPartition(*key) for key in self._slots])
+            answers = self._consumer.position([TopicPartition(*key) for key in self.slots])
         except KafkaException as exception:
             self._count(error_of(exception))
             return
         for answer in answers:
-            self._progress.client_position(self._slots[answer.topic, answer.partition], answer.offset)
+            self._progress.client_position(self.slots[answer.topic, answer.partition], answer.offset)
 
-    def _begin_again(self) -> None:
+    # ------------------------------------------------------------------ lost positions
+
+    def _begin_at_nearest(self) -> None:
         """Give partitions whose position is lost the nearest offset that exists; later if nobody answers.
 
         Below the log that is its start. Beyond it (a truncated log) it is its end: what was read before must
         not be read again under other records' offsets.
         """
-        lost = sorted(self._lost)
-        query = OffsetQuery(self._consumer, self._settings.cluster)
         try:
-            lows, ends = query.log_starts(lost), query.ends(lost)
-            self._consumer.incremental_unassign([TopicPartition(*key) for key in lost])
-            self._lost.clear()
-            self._assign({key: max(lows[key], min(self._position(key), ends[key])) for key in lost})
+            held = self._held(self._lost)
         except ClusterError:
             return
+        if self._confirm():
+            self._begin_again({slot: held[slot] for slot in self._lost})
+
+    def _held(self, slots: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The log start and the end of each slot's partition. Raises ClusterError."""
+        keys = {slot: self._incarnations.key(slot) for slot in sorted(slots)}
+        query = OffsetQuery(self._consumer, self._settings.cluster)
+        lows, ends = query.log_starts(list(keys.values())), query.ends(list(keys.values()))
+        return {slot: (lows[key], ends[key]) for slot, key in keys.items()}
+
+    def _begin_again(self, held: Mapping[int, tuple[int, int]]) -> None:
+        """Read slots from the nearest offset that their logs hold (from, to), covered from now on."""
+        offsets = {
+            slot: max(low, min(self._progress.position(slot), end)) for slot, (low, end) in held.items()
+        }
+        try:
+            self._consumer.incremental_unassign(
+                [TopicPartition(*self._incarnations.key(slot)) for slot in offsets]
+            )
+            self._lost.difference_update(offsets)
+            self._assign(offsets)
         except KafkaException as exception:
             self._count(error_of(exception))
             return
         now = self._clock.now_ms()
-        for key in lost:
-            offset = self._position(key)
-            provisional = offset == lows[key] < ends[key]
-            self.beginnings[self._slots[key]] = Beginning(offset, now, provisional)
-
-    def _position(self, key: TopicPartitionKey) -> int:
-        return self._progress.position(self._slots[key])
+        for slot, offset in offsets.items():
+            low, end = held[slot]
+            self.beginnings[slot] = Beginning(offset, now, provisional=offset == low < end)
 
 
 def _fetch_defaults(settings: TailSettings) -> dict[str, Value]:

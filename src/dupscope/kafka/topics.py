@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +10,28 @@ from functools import cached_property
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not declared as exports
     AdminClient,
+    ClusterMetadata,
     ConfigResource,
     ResourceType,
 )
 
 from dupscope.kafka.client import ClientLogger, admin
-from dupscope.kafka.errors import BrokersUnreachableError, cluster_error, error_of
+from dupscope.kafka.errors import (
+    BrokersUnreachableError,
+    TopicMissingError,
+    cluster_error,
+    error_of,
+)
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
+from dupscope.model.errors import ClusterError
 
 _NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+_UNSUPPORTED = frozenset({KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION})  # noqa: SLF001
+
+
+class _IdsUnsupportedError(ClusterError):
+    """Brokers too old to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +47,38 @@ class ClusterView:
     answers_admin: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Incarnation:
+    """A topic between its creation and its deletion: its id, and the partitions that it has now."""
+
+    topic_id: str
+    numbers: list[int]
+
+
 def view(client: Consumer, settings: ClusterSettings, topics: Iterable[str]) -> ClusterView:
     """Ask the cluster for its present partitions of `topics`. Raises ClusterError."""
     partitions: dict[str, list[int]] = {}
     cluster_id, answers_admin = "", False
     for topic in topics:
-        try:
-            metadata = client.list_topics(topic, timeout=settings.timeout_seconds)
-        except KafkaException as exception:
-            raise cluster_error(settings.name, f"topic {topic!r}", error_of(exception)) from None
-        found = metadata.topics[topic]
-        if found.error is not None:
-            raise cluster_error(settings.name, f"topic {topic!r}", found.error)
-        partitions[topic] = sorted(found.partitions)
+        metadata = _metadata(client, settings, topic)
+        partitions[topic] = _partitions(metadata, settings, topic)
         cluster_id = metadata.cluster_id or ""
         answers_admin = metadata.controller_id in metadata.brokers
     return ClusterView(cluster_id, partitions, answers_admin)
+
+
+def selected(client: Consumer, settings: ClusterSettings, selection: TopicSelection) -> ClusterView:
+    """Ask the cluster for its present topics of a selection, and their partitions.
+
+    A topic that is named and missing raises TopicMissingError, everything else ClusterError.
+    """
+    if not selection.patterns:
+        return view(client, settings, selection.names)
+    metadata = _metadata(client, settings, None)
+    partitions = {
+        topic: _partitions(metadata, settings, topic) for topic in selection.chosen(metadata.topics)
+    }
+    return ClusterView(metadata.cluster_id or "", partitions, metadata.controller_id in metadata.brokers)
 
 
 class TopicFacts:
@@ -58,54 +87,99 @@ class TopicFacts:
     def __init__(self, settings: ClusterSettings, logger: ClientLogger) -> None:
         self._settings = settings
         self._logger = logger
+        self.knows_ids = False
+        """Whether the cluster has ever told an id."""
 
     @cached_property
     def _admin(self) -> AdminClient:
         return admin(self._settings, self._logger)
 
-    def ids(self, seen: ClusterView) -> dict[str, str]:
-        """The id of each topic; its name where brokers have none to give. Raises ClusterError.
+    def incarnations(self, seen: ClusterView) -> dict[str, Incarnation]:
+        """Each topic with its id; the id is its name where brokers have none to give. Raises ClusterError.
 
         A broker that is slow to answer is an error, never a reason to fall back: ids go into positions, and
         the same record must have the same position in every run.
         """
-        names = {topic: topic for topic in seen.partitions}
-        if not seen.answers_admin:
-            return names
-        for topic, future in self._admin.describe_topics(
-            TopicCollection(list(names)), request_timeout=self._settings.timeout_seconds
-        ).items():
+        if not seen.answers_admin and self.knows_ids:
+            raise BrokersUnreachableError(f"cluster {self._settings.name!r}: no controller")
+        try:
+            found = self.described(seen.partitions) if seen.answers_admin else None
+        except _IdsUnsupportedError:
+            found = None
+        if found is None:
+            return {topic: Incarnation(topic, numbers) for topic, numbers in seen.partitions.items()}
+        for topic in seen.partitions:
+            if topic not in found:
+                raise TopicMissingError(f"cluster {self._settings.name!r}: topic {topic!r}: deleted")
+        return found
+
+    def described(self, topics: Collection[str]) -> dict[str, Incarnation]:
+        """Those of the topics that exist now, in one request. Raises ClusterError.
+
+        Not to be asked where no broker answers an admin client.
+        """
+        found: dict[str, Incarnation] = {}
+        if not topics:
+            return found
+        answers = self._admin.describe_topics(
+            TopicCollection(list(topics)), request_timeout=self._settings.timeout_seconds
+        )
+        for topic, future in answers.items():
             try:
-                topic_id = str(future.result(self._settings.timeout_seconds + 1).topic_id)
+                described = future.result(self._settings.timeout_seconds + 1)
             except KafkaException as exception:
-                if not _unsupported(error_of(exception)):
-                    raise self._failed(topic, error_of(exception)) from None
+                error = self._failed(topic, error_of(exception))
+                if not isinstance(error, TopicMissingError):
+                    raise error from None
             except FutureTimeoutError:
                 raise BrokersUnreachableError(f"cluster {self._settings.name!r}: topic ids") from None
             else:
-                names[topic] = topic if topic_id in {"", "None", _NO_TOPIC_ID} else topic_id
+                topic_id = self._id(topic, str(described.topic_id))
+                found[topic] = Incarnation(topic_id, sorted(each.id for each in described.partitions))
         self._admin.poll(0)
-        return names
+        return found
 
-    def compacted(self, seen: ClusterView) -> set[str]:
-        """The topics that are compacted. Where the cluster does not tell, a topic counts as not compacted."""
-        if not seen.answers_admin:
-            return set()
-        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in seen.partitions]
+    def compacted(self, topics: Collection[str], *, answers_admin: bool) -> dict[str, bool]:
+        """Which topics are compacted and which are not; those left out of which the cluster does not tell."""
+        if not answers_admin or not topics:
+            return {}
+        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
         futures = self._admin.describe_configs(resources, request_timeout=self._settings.timeout_seconds)
-        found: set[str] = set()
+        found: dict[str, bool] = {}
         for resource, future in futures.items():
             try:
                 policy = future.result(self._settings.timeout_seconds + 1)["cleanup.policy"].value
             except (KafkaException, FutureTimeoutError, KeyError) as error:
                 self._logger.say("CONFIGS", f"cleanup.policy of {resource.name} unknown: {error}")
             else:
-                found.update({resource.name} if "compact" in policy else ())
+                found[resource.name] = "compact" in policy
         return found
 
-    def _failed(self, topic: str, error: KafkaError) -> Exception:
+    def _id(self, topic: str, topic_id: str) -> str:
+        if topic_id in {"", "None", _NO_TOPIC_ID}:
+            return topic
+        self.knows_ids = True
+        return topic_id
+
+    def _failed(self, topic: str, error: KafkaError) -> ClusterError:
+        if error.code() in _UNSUPPORTED:
+            return _IdsUnsupportedError(f"cluster {self._settings.name!r}: topic ids")
         return cluster_error(self._settings.name, f"topic {topic!r}: id", error)
 
 
-def _unsupported(error: KafkaError) -> bool:
-    return error.code() in {KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION}  # noqa: SLF001
+def _metadata(client: Consumer, settings: ClusterSettings, topic: str | None) -> ClusterMetadata:
+    what = "topics" if topic is None else f"topic {topic!r}"
+    try:
+        found: ClusterMetadata = client.list_topics(topic, timeout=settings.timeout_seconds)
+    except KafkaException as exception:
+        raise cluster_error(settings.name, what, error_of(exception)) from None
+    return found
+
+
+def _partitions(metadata: ClusterMetadata, settings: ClusterSettings, topic: str) -> list[int]:
+    found = metadata.topics.get(topic)
+    if found is None:
+        raise TopicMissingError(f"cluster {settings.name!r}: topic {topic!r}: unknown_topic_or_part")
+    if found.error is not None:
+        raise cluster_error(settings.name, f"topic {topic!r}", found.error)
+    return sorted(found.partitions)

@@ -8,16 +8,19 @@ from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.columns import Decoder, joined_columns
 from dupscope.kafka.fields import Fields
-from dupscope.model.position import pack
+from dupscope.model.position import Partition, pack
 
 FINGERPRINTER = Fingerprinter(bytes(16), "p", KeySpec("kafka_key"))
 
 
 def decoder(**logical: str) -> Decoder:
-    made = Decoder(1, logical, FINGERPRINTER)
-    for slot, topic in enumerate(logical):
+    return assigned(Decoder(1, FINGERPRINTER), **logical)
+
+
+def assigned(made: Decoder, **logical: str) -> Decoder:
+    for slot, (topic, name) in enumerate(logical.items()):
         for number in range(2):
-            made.assign(topic, number, 10 * slot + number)
+            made.assign(Partition(1, "c", topic, topic, name, number), 10 * slot + number)
     return made
 
 
@@ -48,8 +51,8 @@ class TestDecoder:
         expected = [FINGERPRINTER.records(topic, [b"a"], [b"v"]).fp_hi[0] for topic in ("t", "logical")]
         assert columns.batch.position.tolist() == [pack(0, 0), pack(11, 4), pack(1, 2)]
         assert columns.batch.fp_hi[:2].tolist() == expected
-        assert columns.records == {"t": 2, "logical": 2}
-        assert columns.unkeyed == {("logical", "null_key"): 1}
+        assert columns.records == {"t": 2, "u": 2}
+        assert columns.unkeyed == {("u", "null_key"): 1}
         assert columns.last_timestamp == {"t": 1002, "u": 1009}
 
     def test_unkeyed_records_leave_the_batch_and_stay_in_the_offsets(self):
@@ -60,7 +63,7 @@ class TestDecoder:
 
     def test_partitions_may_come_later_and_in_any_order(self):
         made = decoder(t="t")
-        made.assign("t", 7, 300)
+        made.assign(Partition(1, "c", "t", "t", "t", 7), 300)
         columns = made.decode(fields((0, 7, 0, b"a"), (0, 1, 0, b"a"), one_topic=True))
         assert columns.slots.tolist() == [300, 1]
 

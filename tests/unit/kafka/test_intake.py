@@ -7,6 +7,7 @@ from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.columns import Decoder
 from dupscope.kafka.intake import BLOCK_RECORDS, Intake
+from dupscope.model.position import Partition
 
 
 def record(offset: int) -> Message:
@@ -23,9 +24,9 @@ def record(offset: int) -> Message:
 
 def intake(spec: KeySpec) -> Intake:
     fingerprinter = Fingerprinter(bytes(16), "p", spec)
-    decoder = Decoder(0, {"t": "t"}, fingerprinter)
-    decoder.assign("t", 0, 0)
-    return Intake(decoder, ["t"], needs_headers=fingerprinter.needs_headers)
+    decoder = Decoder(0, fingerprinter)
+    decoder.assign(Partition(0, "c", "t", "t", "t", 0), 0)
+    return Intake(decoder)
 
 
 class TestIntake:

@@ -12,7 +12,7 @@ class TestEndOffsets:
         mock.create_topic("more", 1)
         mock.produce("ends", [(1, b"k", b"v")] * 4)
         ends = EndOffsets(settings)
-        assert ends.high_watermarks(["ends", "more"]) == {("ends", 0): 0, ("ends", 1): 4, ("more", 0): 0}
+        assert ends.of_topics(["ends", "more"]) == {("ends", 0): 0, ("ends", 1): 4, ("more", 0): 0}
         ends.close()
 
     def test_they_are_taken_at_the_call(self, mock, settings):
@@ -21,7 +21,7 @@ class TestEndOffsets:
         found = []
         for _ in range(3):
             mock.produce("grows", [(0, b"k", b"v")])
-            found.append(ends.high_watermarks(["grows"])["grows", 0])
+            found.append(ends.of_topics(["grows"])["grows", 0])
         assert found == [1, 2, 3]
         ends.close()
 
@@ -35,7 +35,7 @@ class TestEndOffsets:
     def test_brokers_that_are_away_are_told_in_time(self, nowhere):
         ends = EndOffsets(nowhere)
         with pytest.raises(BrokersUnreachableError):
-            ends.high_watermarks(["t"])
+            ends.of_topics(["t"])
         with pytest.raises(BrokersUnreachableError, match=r"^cluster 'gone': cluster id: timed_out$"):
             ends.cluster_id()
         ends.close()

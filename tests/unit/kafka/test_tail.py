@@ -11,6 +11,7 @@ import pytest
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.errors import BrokersUnreachableError
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.model.position import PartitionTable
@@ -37,7 +38,8 @@ def tail_of() -> Iterator[Tails]:
     def make(settings: ClusterSettings, **arguments: object) -> Tail:
         fingerprinter = Fingerprinter(bytes(16), "p", KeySpec("kafka_key"))
         log = arguments.pop("log", lambda *_: None)
-        tail = Tail(TailSettings(settings, 0, {"t": "t"}, **arguments), PartitionTable(), fingerprinter, log)
+        selection = TopicSelection({"t": "t"})
+        tail = Tail(TailSettings(settings, 0, selection, **arguments), PartitionTable(), fingerprinter, log)
         tails.append(tail)
         return tail
 

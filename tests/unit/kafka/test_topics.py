@@ -4,7 +4,7 @@ import pytest
 
 from dupscope.kafka.client import ClientLogger, consumer, silent
 from dupscope.kafka.errors import BrokersUnreachableError, TopicMissingError
-from dupscope.kafka.topics import ClusterView, TopicFacts, view
+from dupscope.kafka.topics import ClusterView, Incarnation, TopicFacts, view
 
 
 class TestView:
@@ -35,16 +35,16 @@ class TestTopicFacts:
     def test_a_cluster_without_a_controller_is_not_asked(self, settings):
         facts = TopicFacts(settings, ClientLogger(settings, silent))
         seen = ClusterView("c", {"t": [0]}, answers_admin=False)
-        assert facts.ids(seen) == {"t": "t"}
-        assert facts.compacted(seen) == set()
+        assert facts.incarnations(seen) == {"t": Incarnation("t", [0])}
+        assert facts.compacted(["t"], answers_admin=False) == {}
 
     def test_no_answer_about_ids_is_an_error_and_never_another_id(self, nowhere):
         facts = TopicFacts(nowhere, ClientLogger(nowhere, silent))
         with pytest.raises(BrokersUnreachableError):
-            facts.ids(ClusterView("c", {"t": [0]}, answers_admin=True))
+            facts.incarnations(ClusterView("c", {"t": [0]}, answers_admin=True))
 
     def test_no_answer_about_configurations_counts_as_not_compacted_and_is_logged(self, nowhere):
         heard = []
         facts = TopicFacts(nowhere, ClientLogger(nowhere, lambda *line: heard.append(line)))
-        assert facts.compacted(ClusterView("c", {"t": [0]}, answers_admin=True)) == set()
+        assert facts.compacted(["t"], answers_admin=True) == {}
         assert [line[:2] for line in heard if line[1] == "CONFIGS"] == [("gone", "CONFIGS")]

@@ -18,9 +18,8 @@ Replays = Mapping[str, tuple[Replay, ...]]
 class DeclaredReplays:
     """Watches the configuration file. What is wrong with it is logged once, and what held before holds on."""
 
-    def __init__(self, file: Path, env: Mapping[str, str], present: Replays) -> None:
+    def __init__(self, file: Path, present: Replays) -> None:
         self._file = file
-        self._env = env
         self._present = present
         self._seen = self._stamp()
         self._log = structlog.get_logger()
@@ -35,7 +34,7 @@ class DeclaredReplays:
 
     def _read(self) -> None:
         try:
-            declared = load_replays(self._file, self._env)
+            declared = load_replays(self._file)
         except ConfigError as error:
             self._log.warning("replays_kept", problems=error.problems)
             return

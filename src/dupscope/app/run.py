@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from dupscope import __version__
 from dupscope.app.clusters import Clusters
 from dupscope.app.logs import client_log, configure
 from dupscope.app.loop import Loop
+from dupscope.app.replays import DeclaredReplays
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.config.settings import Config
@@ -47,7 +47,7 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         lines = LedgerFile(ledger_file)
         stack.callback(lines.close)
         findings = FindingLog(logger, metrics, config.log.findings_per_second)
-        replays = DeclaredReplays(config.file, os.environ, config.replays)
+        replays = DeclaredReplays(config.file, config.replays)
         loop = Loop(watches, Store(), metrics, findings, replays)
         logger.info("starting", version=__version__, config=config.masked)
         stack.enter_context(_signals(loop))

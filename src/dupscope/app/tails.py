@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -129,7 +130,7 @@ class Tails:
         """
         if len(self.open_logs) < len(self._tails):
             return None
-        self._watch_starts(errors)
+        self._watch_starts()
         ends = np.zeros(len(self._table), np.int64)
         for log in self._topology.downstream_first():
             if not self._take_ends_of(log, ends, errors):
@@ -149,7 +150,9 @@ class Tails:
         try:
             found = self._clusters.high_watermarks(cluster, self._settings.topics[log])
         except ClusterError as error:
-            self._failed(log, error, errors)
+            errors.setdefault(log, []).append(reason_of(error))
+            if isinstance(error, TopicMissingError):
+                self._deleted.add(log)
             return False
         self._deleted.discard(log)
         positions = self._tails[log].positions
@@ -163,23 +166,16 @@ class Tails:
                 self._end_seen_ms[slot] = asked_ms
         return True
 
-    def _watch_starts(self, errors: Errors) -> None:
+    def _watch_starts(self) -> None:
+        """Look whether records were deleted before they were read. Who does not answer fails again below."""
         if time.monotonic() - self._starts_at < ENDS_AGAIN_SECONDS:
             return
         self._starts_at = time.monotonic()
         for log, tail in enumerate(self._tails):
             cluster = self._topology.logs[log].cluster
             if self._clusters.may_ask(cluster):
-                try:
-                    with self._clusters.asking(cluster):
-                        tail.watch_starts()
-                except ClusterError as error:
-                    self._failed(log, error, errors)
-
-    def _failed(self, log: int, error: ClusterError, errors: Errors) -> None:
-        errors.setdefault(log, []).append(reason_of(error))
-        if isinstance(error, TopicMissingError):
-            self._deleted.add(log)
+                with suppress(ClusterError):
+                    tail.watch_starts()
 
     # ------------------------------------------------------------------ how far
 

@@ -50,7 +50,7 @@ class Run:
     def __post_init__(self) -> None:
         self.metrics = Metrics([shape_of(self.watch.settings)], "1.2.3")
         findings = FindingLog(self.log, self.metrics, 0)
-        replays = DeclaredReplays(Path("absent.yaml"), {}, {})
+        replays = DeclaredReplays(Path("absent.yaml"), {})
         self.loop = Loop([self.watch], self.store, self.metrics, findings, replays)
 
     def to_the_end(self, path: Path | None = None) -> None:

@@ -37,7 +37,7 @@ def write(path: Path, *replays: dict[str, str], **more: object) -> None:
 
 
 def watched(path: Path) -> DeclaredReplays:
-    return DeclaredReplays(path, {}, load(path, {}).replays)
+    return DeclaredReplays(path, load(path, {}).replays)
 
 
 def reasons(declared: DeclaredReplays) -> list[str]:

@@ -66,7 +66,7 @@ class TestResolve:
 
     def test_topic_that_a_pattern_will_find(self, offline, table, manual_clock):
         """A sink can be quicker than the tails: the log is asked at once, and then once in a while."""
-        mirrors = {"to-dr": {"cluster": "dr", "topics": [r"^primary\\.pay.*"]}}
+        mirrors = {"to-dr": {"cluster": "dr", "topics": [r"^primary\.pay.*"]}}
         settings = offline.config(mirrors=mirrors).pipelines["payments"]
         asked = []
 

@@ -13,7 +13,11 @@ from support.scenario import Checkpoint, Scenario
 PATH = Path(__file__).resolve().parents[2] / "docs" / "verification.md"
 LAYERS = ("produce", "mirror", "consume")
 
-SCENARIOS = ("clean", "main job")
+SCENARIOS = (
+    "clean",
+    "main job",
+    "produce",
+)
 """Every scenario of the table. One that is not named here cannot hand in a row."""
 
 INTRO = """# Verification

@@ -168,9 +168,9 @@ def suspects_seen(scenario: Scenario, stage: str, layer: str = "mirror") -> bool
     return any(total(one, "suspects", stage=stage, layer=layer) for one in scenario.scraper.samples)
 
 
-def assert_offline_agrees(scenario: Scenario, last: Checkpoint) -> None:
-    """A second run over the finished lists, with no state of the first, writes the same duplicates."""
-    config = scenario.write_configuration(scenario.folder / "second")
+def assert_offline_agrees(scenario: Scenario, last: Checkpoint, folder: str = "second") -> None:
+    """A second run over lists that have come to rest, with no state of the first, writes the same."""
+    config = scenario.write_configuration(scenario.folder / folder)
     ledger = config.with_name("ledger.jsonl")
     second = DupscopeProcess(config, "--until-caught-up", "--ledger", str(ledger), name="second")
     with closing(second):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from support.dump import end_offsets
+from support.dump import committed_offsets, end_offsets
 from support.mirrormaker import MirrorMaker, MirrorSettings
 from support.oracle import SOURCE, Flow
 from support.payments import WEIGHTS, PaymentProducer, Plan
@@ -34,6 +34,7 @@ class Shape:
     reads: tuple[str, ...] = (MIRROR,)
     gated: bool = False
     commit_every: int = 500
+    sink_options: tuple[str, ...] = ()
     mirror: Mapping[str, object] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
     stages: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -41,6 +42,10 @@ class Shape:
     @property
     def mirrored(self) -> str:
         return f"primary.{self.topic}"
+
+    @property
+    def group(self) -> str:
+        return f"{SINK}-{self.topic}"
 
     def flow(self) -> Flow:
         return Flow(("payment_id",), {MIRROR: SOURCE}, {SINK: self.reads}, {self.mirrored: self.topic})
@@ -73,9 +78,13 @@ class OneMirror:
         broker, topic = (
             (self.rig.primary, self.shape.topic) if stage == SOURCE else (self.rig.dr, self.shape.mirrored)
         )
-        group = f"{SINK}-{self.shape.topic}"
         settings = SinkSettings(
-            broker.bootstrap, broker.name, topic, group, commit_every=self.shape.commit_every
+            broker.bootstrap,
+            broker.name,
+            topic,
+            self.shape.group,
+            commit_every=self.shape.commit_every,
+            options=self.shape.sink_options,
         )
         return self._running.enter_context(closing(SinkProcess(settings, self.folder / "sink")))
 
@@ -100,7 +109,7 @@ class OneMirror:
             SOURCE: Log("primary", rig.primary.bootstrap, (shape.topic,)),
             MIRROR: Log("dr", rig.dr.bootstrap, (shape.mirrored,)),
         }
-        stages = {**shape.stages, SINK: {"group": f"{SINK}-{shape.topic}", **shape.stages.get(SINK, {})}}
+        stages = {**shape.stages, SINK: {"group": shape.group, **shape.stages.get(SINK, {})}}
         pipeline = Pipeline("payments", shape.flow(), logs, {SINK: self.sink}, shape.settings, stages)
         primary = rig.primary.gate.bootstrap if shape.gated else rig.primary.bootstrap
         clusters = {
@@ -118,3 +127,12 @@ class OneMirror:
         ends = end_offsets(self.rig.dr.bootstrap, self.shape.mirrored)
         last = {number: end - 1 for number, end in ends.items()}
         wait_until(lambda: (sink or self.sink).has_acted_on(last), STEP_SECONDS, "the sink has acted on all")
+
+    def wait_committed(self) -> None:
+        """Wait until the sink has committed all of the mirror. For one that commits when there is no more."""
+        dr, topic = self.rig.dr.bootstrap, self.shape.mirrored
+
+        def committed() -> bool:
+            return committed_offsets(dr, self.shape.group, topic) == end_offsets(dr, topic)
+
+        wait_until(committed, STEP_SECONDS, "the sink has committed all")

@@ -23,6 +23,8 @@ class SinkSettings:
     group: str = "charger"
     key: str = "payment_id"
     commit_every: int = 500
+    options: tuple[str, ...] = ()
+    """Further options of the program: --dedup, --no-positions."""
 
 
 class SinkProcess:
@@ -44,6 +46,7 @@ class SinkProcess:
             *("--group", settings.group, "--key", settings.key),
             *("--charges", str(self.charges), "--audit", str(self.audit)),
             *("--commit-every", str(settings.commit_every), "--die-after", str(die_after)),
+            *settings.options,
         ]
         self._process.start()
 

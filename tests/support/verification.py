@@ -15,6 +15,7 @@ LAYERS = ("produce", "mirror", "consume")
 
 SCENARIOS = (
     "clean",
+    "loss",
     "main job",
     "produce",
 )

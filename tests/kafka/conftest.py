@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support import verification
 from support.rig import Rig
 
 
@@ -13,3 +14,9 @@ from support.rig import Rig
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with Rig(tmp_path_factory.mktemp("rig")) as clusters:
         yield clusters
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """The table is written by a run in which every scenario has passed; otherwise it is left alone."""
+    if exitstatus == pytest.ExitCode.OK:
+        verification.write()

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from support import java
+from support.gate import Gate
 from support.process import LoggedProcess
 from support.waiting import wait_until
 
@@ -34,12 +35,16 @@ def listening(port: int) -> bool:
 
 
 class Broker:
-    """One broker that is its own controller. Everything it writes lies under `folder`."""
+    """One broker that is its own controller. Everything it writes lies under `folder`.
+
+    Clients that begin at `gate.bootstrap` are told to come back there: all they do goes through the gate.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.port, self._controller_port = free_ports(2)
+        self.gate = Gate()
+        self.port, self._controller_port, self._gated_port = free_ports(3)
         self._process: LoggedProcess | None = None
 
     @property
@@ -57,6 +62,7 @@ class Broker:
         java.run(self.folder / "format.log", "kafka.tools.StorageTool", *arguments)
         self._process = java.daemon(self.folder / "broker.log", "kafka.Kafka", str(properties))
         self._process.start()
+        self.gate.open(self._gated_port)
 
     def wait_ready(self) -> None:
         process = self._process
@@ -75,6 +81,7 @@ class Broker:
         return AdminClient({"bootstrap.servers": self.bootstrap})
 
     def close(self) -> None:
+        self.gate.close()
         if self._process is not None:
             self._process.close()
 
@@ -86,14 +93,15 @@ class Broker:
 
     def _properties(self) -> dict[str, object]:
         controller = f"127.0.0.1:{self._controller_port}"
+        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}"
         return {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.bootstrap.servers": controller,
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "listeners": f"{listeners},GATED://127.0.0.1:{self._gated_port}",
+            "advertised.listeners": f"{listeners},GATED://{self.gate.bootstrap}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GATED:PLAINTEXT",
             "log.dirs": self.folder / "logs",
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,

@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from support.waiting import wait_until
 
@@ -18,7 +20,10 @@ READ_SECONDS = 60
 
 
 class Dumped(NamedTuple):
-    """One record. `timestamp` is in milliseconds, as Kafka stores it."""
+    """One record. `timestamp` is in milliseconds, as Kafka stores it.
+
+    `cluster` and `topic_id` are empty where nobody has to tell clusters or incarnations of a topic apart.
+    """
 
     topic: str
     partition: int
@@ -26,6 +31,31 @@ class Dumped(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    cluster: str = ""
+    topic_id: str = ""
+
+
+def topic_id(bootstrap: str, topic: str) -> str:
+    """The id of a topic as the broker has it now: another one after re-creation."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=20)
+    return str(described[topic].result(20).topic_id)
+
+
+def dump_incarnation(bootstrap: str, topic: str, cluster: str = "") -> list[Dumped]:
+    """All committed records of `topic` with its id. Raises when it was re-created meanwhile."""
+    known = topic_id(bootstrap, topic)
+    records = [record._replace(cluster=cluster, topic_id=known) for record in dump(bootstrap, topic)]
+    if topic_id(bootstrap, topic) != known:
+        raise LookupError(f"{topic} was re-created while it was read")
+    return records
+
+
+def merged(*lists: list[Dumped]) -> list[Dumped]:
+    """Dumps of one log at several moments as one list: what was there once, each position once."""
+    found = {(one.cluster, one.topic_id, one.topic, one.partition, one.offset): one for one in chain(*lists)}
+    return [found[place] for place in sorted(found)]
 
 
 def dump(bootstrap: str, topic: str) -> list[Dumped]:
@@ -36,7 +66,7 @@ def dump(bootstrap: str, topic: str) -> list[Dumped]:
             raise LookupError(f"no topic {topic} at {bootstrap}")
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         records = [dumped(message) for message in read_to_end(consumer, set(partitions))]
-    return sorted(records)
+    return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
 def last_records(bootstrap: str, topic: str) -> dict[int, tuple[int, bytes | None, bytes | None]]:
@@ -143,4 +173,5 @@ def dumped(message: Message) -> Dumped:
         message.timestamp()[1],
         message.key(),
         message.value(),
+        tuple(message.headers() or ()),
     )

@@ -59,8 +59,8 @@ class DupscopeProcess:
         parsed = (parse(line) for line in text.splitlines() if f'"{event}"' in line)
         return [line for line in parsed if line.get("event") == event]
 
-    def findings(self) -> Counter[Where]:
-        """Places of the duplicates that it has reported, by stage and physical topic."""
+    def findings(self, pipeline: str | None = None) -> Counter[Where]:
+        """Places of the duplicates that it has reported (in one pipeline), by stage and physical topic."""
         return Counter(
             Where(
                 str(line["stage"]),
@@ -69,6 +69,7 @@ class DupscopeProcess:
                 int(str(line["offset"])),
             )
             for line in self.lines("duplicate")
+            if pipeline in {None, line["pipeline"]}
         )
 
     def get(self, path: str) -> str:

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,7 +57,15 @@ class Payment:
 class PaymentProducer:
     """Produces with `enable.idempotence`, which is of no help against an application that sends twice."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, draw: random.Random) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        draw: random.Random,
+        weights: Mapping[Plan, int] = WEIGHTS,
+    ) -> None:
+        self._weights = weights
         self._topic = topic
         self._partitions = partitions
         self._draw = draw
@@ -85,7 +94,7 @@ class PaymentProducer:
 
         The first is new: a record equal to another in all that a mirror preserves follows it within one call.
         """
-        plans = self._draw.choices(list(WEIGHTS), list(WEIGHTS.values()), k=count)
+        plans = self._draw.choices(list(self._weights), list(self._weights.values()), k=count)
         self._do(Plan.NEW)
         for plan in plans[1:]:
             self._do(plan)

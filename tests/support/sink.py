@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class SinkSettings:
     group: str = "charger"
     key: str = "payment_id"
     commit_every: int = 500
+    options: tuple[str, ...] = ()
+    """Further options of the program: --dedup, --no-positions."""
 
 
 class SinkProcess:
@@ -43,6 +46,7 @@ class SinkProcess:
             *("--group", settings.group, "--key", settings.key),
             *("--charges", str(self.charges), "--audit", str(self.audit)),
             *("--commit-every", str(settings.commit_every), "--die-after", str(die_after)),
+            *settings.options,
         ]
         self._process.start()
 
@@ -59,10 +63,18 @@ class SinkProcess:
 
     def effects(self, stage: str) -> list[Effect]:
         """Its own list, in its order, of charges for records of the log that `stage` names."""
-        if not self.charges.exists():
-            return []
-        whole_lines = self.charges.read_text().rpartition("\n")[0]
-        return [effect(stage, json.loads(line)) for line in whole_lines.splitlines()]
+        return [effect(stage, charge) for charge in self._listed()]
+
+    def effects_by(self, stages: Mapping[tuple[str, str], str]) -> list[Effect]:
+        """Its own list, in its order; `stages` has the stage by (cluster, physical topic)."""
+        return [
+            effect(stages[str(charge["cluster"]), str(charge["topic"])], charge) for charge in self._listed()
+        ]
+
+    def _listed(self) -> Iterator[dict[str, object]]:
+        """The whole lines of its list."""
+        if self.charges.exists():
+            yield from map(json.loads, self.charges.read_text().rpartition("\n")[0].splitlines())
 
     def has_acted_on(self, offsets: dict[int, int]) -> bool:
         """Whether it has charged for the record at each of these offsets, by partition."""

@@ -2,7 +2,8 @@
 
 Run as a program. Its list of charges is the independent truth about side effects; the audit file is what an
 application would write for others to read. With --die-after N it kills itself (-9) after the side effects of
-N records, before it commits them. SIGTERM makes it commit and leave.
+N records, before it commits them. SIGTERM makes it commit and leave. With --dedup it charges once for each
+key and commits whenever there is nothing to read; with --no-positions its audit lines do not name the record.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--audit", required=True, type=Path)
     parser.add_argument("--commit-every", type=int, default=500)
     parser.add_argument("--die-after", type=int, default=0)
+    parser.add_argument("--dedup", action="store_true")
+    parser.add_argument("--no-positions", action="store_true")
     return parser.parse_args()
 
 
@@ -39,26 +42,34 @@ class Sink:
         self._charges = charges
         self._audit = audit
         self._member = f"{options.group}-{os.getpid()}"
+        self._charged = charged_before(options.charges) if options.dedup else None
 
     def act(self, message: Message) -> None:
         """One charge, if the record has a key at all."""
         key = key_of(message.value(), self._options.key)
-        if key is None:
+        if key is None or (self._charged is not None and str(key) in self._charged):
             return
-        position = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
-        effect = f"ch_{uuid.uuid4().hex}"
-        write_line(self._charges, {"effect_id": effect, "cluster": self._options.cluster, **position})
-        write_line(self._audit, {**self._audit_fields(key), **position, "effect_id": effect})
-
-    def _audit_fields(self, key: object) -> dict[str, object]:
-        return {
-            "key": key,
+        if self._charged is not None:
+            self._charged.add(str(key))
+        position = {
             "cluster": self._options.cluster,
-            "group": self._options.group,
-            "member": self._member,
-            "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-            "outcome": "succeeded",
+            "topic": message.topic(),
+            "partition": message.partition(),
+            "offset": message.offset(),
         }
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        charge = {"key": key, "at": now, "effect_id": f"ch_{uuid.uuid4().hex}"}
+        write_line(self._charges, {**charge, **position})
+        told = charge if self._options.no_positions else {**charge, **position}
+        write_line(self._audit, {**told, **self._audit_fields()})
+
+    def _audit_fields(self) -> dict[str, object]:
+        return {"group": self._options.group, "member": self._member, "outcome": "succeeded"}
+
+
+def charged_before(charges: Path) -> set[str]:
+    """The keys in its own list, as text: a number and that number as a string are one key."""
+    return {str(json.loads(line)["key"]) for line in charges.read_text().splitlines()}
 
 
 def key_of(value: bytes | None, name: str) -> object:
@@ -83,7 +94,10 @@ def consume(options: argparse.Namespace, sink: Sink) -> None:
     done = 0
     uncommitted: dict[tuple[str, int], int] = {}
     while not stopping:
-        for message in consumer.consume(num_messages=100, timeout=0.2):
+        messages = consumer.consume(num_messages=100, timeout=0.2)
+        if options.dedup and not messages:
+            commit(consumer, uncommitted)
+        for message in messages:
             if message.error() is not None:
                 sys.stderr.write(f"{message.error()}\n")
                 continue

@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.clusters import KafkaContractCluster, settings_of
+from contract.clusters import KafkaContractCluster
 from contract.reading import Heard, opened, read_to_end, read_until, slots
 from dupscope.kafka.errors import TopicMissingError
-from dupscope.kafka.offsets import EndOffsets
-from dupscope.kafka.selection import TopicSelection
-from dupscope.kafka.starts import Beginning, Start
+from dupscope.kafka.starts import Beginning
 from dupscope.kafka.tail import Tail
 from dupscope.model.position import PartitionTable
 from support.waiting import wait_until

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.assignment import Assignment
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
 from dupscope.kafka.columns import Columns, Decoder, without
-from dupscope.kafka.errors import (
-    LOG_START_MOVED,
-    OFFSET_OUT_OF_RANGE,
-    TOPIC_MISSING,
-    TOPIC_RECREATED,
-    error_of,
-    reason,
-    reason_of,
-)
-from dupscope.kafka.gaps import GapFinder
+from dupscope.kafka.errors import TOPIC_MISSING, error_of, reason, reason_of
 from dupscope.kafka.incarnations import Incarnations
 from dupscope.kafka.intake import Intake
 from dupscope.kafka.portions import Portions
-from dupscope.kafka.progress import Progress
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings, Value
-from dupscope.kafka.starts import Beginning, OffsetQuery, Start, beginnings
+from dupscope.kafka.starts import Beginning, Start
 from dupscope.kafka.topics import Incarnation, TopicFacts, selected
 from dupscope.model.batch import TailRead, no_records
 from dupscope.model.errors import ClusterError
@@ -89,20 +80,14 @@ class Tail:
         self._portions = Portions(settings.max_records_per_second, clock)
         self._client: Consumer | None = None
         self._incarnations = Incarnations(settings.log, table)
-        self._progress = Progress()
-        self._gaps = GapFinder()
+        self._assignment = Assignment(self._consumer, settings.cluster, self._incarnations, clock)
         self._cluster_id = ""
         self._was_opened = False
-        self._lost: set[int] = set()
         self._withheld: Fetched | None = None
         self._errors: Counter[str] = Counter()
-        self._holes: list[tuple[int, str]] = []
         self._compaction: dict[str, bool] = {}
         self.knows_ids = False
         """Whether the cluster tells topic ids, so that no re-creation goes unnoticed. Known once open."""
-        self.beginnings: dict[int, Beginning] = {}
-        """slot -> where reading began. Set anew where a lost position made reading begin again, and for a
-        retired slot: the rest of it can never be read."""
 
     # ------------------------------------------------------------------ reading
 
@@ -114,7 +99,7 @@ class Tail:
         that was created again since then at 0. A named topic that is missing raises TopicMissingError.
         Raises ClusterError, a RetryableClusterError when a later call may succeed; nothing is assigned then.
         """
-        seen = selected(self._consumer, self._settings.cluster, self._settings.topics)
+        seen = selected(self._consumer(), self._settings.cluster, self._settings.topics)
         found = self._topic_facts.incarnations(seen)
         is_first = not self.topic_ids
         if not is_first and not self.knows_ids:
@@ -139,12 +124,12 @@ class Tail:
             self._withheld = fetched
         elif fetched:
             read = self._passed(self._kept(fetched))
-        if self._lost and not self._withheld:
+        if self._assignment.lost and not self._withheld:
             self._begin_at_nearest()
         read.errors.update(self._errors)
-        read.holes.extend(self._holes)
+        read.holes.extend(self._assignment.holes)
         self._errors.clear()
-        self._holes.clear()
+        self._assignment.holes.clear()
         return read
 
     def watch_starts(self) -> None:
@@ -154,11 +139,9 @@ class Tail:
         """
         if self._withheld:
             return
-        held = self._held(self.slots.values())
-        if any(low > self._progress.position(slot) for slot, (low, _) in held.items()) and self._confirm():
-            behind = {slot for slot in self.positions.keys() & held if held[slot][0] > self.positions[slot]}
-            self._begin_again({slot: held[slot] for slot in behind})
-            self._holes += [(slot, LOG_START_MOVED) for slot in sorted(behind)]
+        held = self._assignment.held(self.slots.values())
+        if self._assignment.behind(held) and self._confirm():
+            self._attempt(lambda: self._assignment.skip(held))
 
     def close(self) -> None:
         """Stop fetching. The tail cannot be used afterwards."""
@@ -191,12 +174,20 @@ class Tail:
     @property
     def positions(self) -> dict[int, int]:
         """Next offset by slot: records, transaction markers and aborted records below it were passed."""
-        return self._progress.positions
+        return self._assignment.progress.positions
 
     @property
     def at_end(self) -> set[int]:
         """Slots whose end of partition (the last stable offset) was met since their last record."""
-        return self._progress.at_end
+        return self._assignment.progress.at_end
+
+    @property
+    def beginnings(self) -> dict[int, Beginning]:
+        """Slot -> where reading began; a resumed slot has none.
+
+        Set anew where a lost position made reading begin again, and for a slot that was retired.
+        """
+        return self._assignment.beginnings
 
     @property
     def compacted(self) -> set[int]:
@@ -205,7 +196,6 @@ class Tail:
 
     # ------------------------------------------------------------------ topics and partitions
 
-    @property
     def _consumer(self) -> Consumer:
         if self._client is None:
             self._client = consumer(
@@ -220,52 +210,27 @@ class Tail:
         self, found: Mapping[str, Incarnation], positions: Mapping[int, int], *, answers_admin: bool
     ) -> None:
         """Retire slots whose incarnation is over, and begin to read what is not read yet."""
+        fresh = self._fresh(found)
+        known = self.positions if self._was_opened else positions
+        stale = self._incarnations.stale(known, found)
+        resumed = {slot: positions[slot] for slot in sorted(fresh) if slot in positions}
+        start = Start() if self._was_opened else self._settings.start
+        recreated = self._incarnations.topics_of(stale)
+        begun = self._assignment.begun(fresh - resumed.keys(), recreated, start)
+        self._compaction |= self._topic_facts.compacted(found, answers_admin=answers_admin)
+        self._assignment.retire({slot: known[slot] for slot in stale})
+        self._assignment.beginnings |= begun
+        for slot in sorted(fresh):
+            self._decoder.assign(self._incarnations.take(slot), slot)
+        self._assignment.assign(resumed | {slot: beginning.offset for slot, beginning in begun.items()})
+
+    def _fresh(self, found: Mapping[str, Incarnation]) -> set[int]:
         logical = self._settings.topics.chosen(found)
-        fresh = {
+        return {
             slot
             for topic, incarnation in found.items()
             for slot in self._incarnations.number(self._cluster_id, topic, logical[topic], incarnation)
         }
-        known = self.positions if self._was_opened else dict(positions)
-        stale = self._incarnations.stale(known, found)
-        resumed = {slot: positions[slot] for slot in fresh if slot in positions}
-        begun = self._begun(fresh - resumed.keys(), self._incarnations.topics_of(stale))
-        self._compaction |= self._topic_facts.compacted(found, answers_admin=answers_admin)
-        self._retire({slot: known[slot] for slot in stale})
-        self.beginnings |= begun
-        for slot in sorted(fresh):
-            self._decoder.assign(self._incarnations.take(slot), slot)
-        self._assign(resumed | {slot: beginning.offset for slot, beginning in begun.items()})
-
-    def _begun(self, fresh: set[int], recreated: set[str]) -> dict[int, Beginning]:
-        slots = {self._incarnations.key(slot): slot for slot in sorted(fresh)}
-        begun = {slot: Beginning(0, None) for (topic, _), slot in slots.items() if topic in recreated}
-        rest = [key for key, slot in slots.items() if slot not in begun]
-        query = OffsetQuery(self._consumer, self._settings.cluster)
-        start = Start() if self._was_opened else self._settings.start
-        for key, beginning in beginnings(query, start, rest, self._clock.now_ms).items():
-            begun[slots[key]] = beginning
-        return begun
-
-    def _retire(self, positions: Mapping[int, int]) -> None:
-        over = self._incarnations.retire(positions)
-        if over:
-            self._consumer.incremental_unassign([TopicPartition(*key) for key in over])
-        now = self._clock.now_ms()
-        for slot, offset in sorted(positions.items()):
-            self.beginnings[slot] = Beginning(offset, now)
-            self._holes.append((slot, TOPIC_RECREATED))
-            self._progress.forget(slot)
-            self._lost.discard(slot)
-
-    def _assign(self, offsets: Mapping[int, int]) -> None:
-        for slot, offset in offsets.items():
-            self._progress.begin(slot, offset)
-            self._gaps.begin(slot, offset)
-        if offsets:
-            self._consumer.incremental_assign(
-                [TopicPartition(*self._incarnations.key(slot), offset) for slot, offset in offsets.items()]
-            )
 
     def _confirm(self) -> bool:
         """Whether what was fetched up to now is known to be of the incarnations that are read, or retired."""
@@ -288,8 +253,8 @@ class Tail:
 
     def _fetch(self, max_records: int, timeout_seconds: float) -> Fetched:
         intake = Intake(self._decoder)
-        at_end = self._progress.all_at_end
-        for messages in self._portions.take(self._consumer, max_records, timeout_seconds, at_end=at_end):
+        at_end = self._assignment.progress.all_at_end
+        for messages in self._portions.take(self._consumer(), max_records, timeout_seconds, at_end=at_end):
             intake.take(messages)
         return Fetched(intake.columns(), [(self._slot(event), event) for event in intake.events])
 
@@ -309,13 +274,11 @@ class Tail:
         read = TailRead(no_records(self._settings.log))
         if columns is not None:
             records, unkeyed = self._by_logical(columns)
-            gaps = self._gaps.records(columns.slots, columns.offsets, columns.timestamps, self.compacted)
+            gaps = self._assignment.records(columns, self.compacted)
             read = TailRead(columns.batch, records, unkeyed, columns.last_timestamp, gaps=gaps)
-            self._progress.records(columns.slots, columns.offsets)
-            self._settle(columns)
         for slot, event in fetched.events:
             self._note(slot, event)
-        self._ask_client_positions()
+        self._attempt(self._assignment.ask_client)
         return read
 
     def _by_logical(self, columns: Columns) -> tuple[Counter[str], Counter[tuple[str, str]]]:
@@ -328,15 +291,6 @@ class Tail:
             unkeyed[logical[topic], why] += count
         return records, unkeyed
 
-    def _settle(self, columns: Columns) -> None:
-        """Beginnings that waited for their first record take its timestamp."""
-        if any(beginning.provisional for beginning in self.beginnings.values()):
-            slots, first = np.unique(columns.slots, return_index=True)
-            for slot, timestamp in zip(slots.tolist(), columns.timestamps[first].tolist(), strict=True):
-                beginning = self.beginnings.get(slot)
-                if beginning is not None and beginning.provisional:
-                    self.beginnings[slot] = replace(beginning, covered_since_ms=timestamp, provisional=False)
-
     def _note(self, slot: int | None, event: Message) -> None:
         error = event.error()
         if error is None:
@@ -344,63 +298,29 @@ class Tail:
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
             self._count(error)
             if slot is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-                self._holes.append((slot, OFFSET_OUT_OF_RANGE))
-                self._lost.add(slot)
+                self._assignment.lose(slot)
         elif slot is not None:
-            self._progress.end(slot, event.offset() or 0)
+            self._assignment.progress.end(slot, event.offset() or 0)
 
     def _count(self, error: KafkaError) -> None:
         self._errors[reason(error)] += 1
 
-    def _ask_client_positions(self) -> None:
-        try:
-            answers = self._consumer.position([TopicPartition(*key) for key in self.slots])
-        except KafkaException as exception:
-            self._count(error_of(exception))
-            return
-        for answer in answers:
-            self._progress.client_position(self.slots[answer.topic, answer.partition], answer.offset)
-
-    # ------------------------------------------------------------------ lost positions
-
     def _begin_at_nearest(self) -> None:
-        """Give partitions whose position is lost the nearest offset that exists; later if nobody answers.
-
-        Below the log that is its start. Beyond it (a truncated log) it is its end: what was read before must
-        not be read again under other records' offsets.
-        """
+        """Let slots whose position is lost go on where their logs allow; later if nobody answers."""
         try:
-            held = self._held(self._lost)
+            held = self._assignment.held(self._assignment.lost)
         except ClusterError:
             return
         if self._confirm():
-            self._begin_again({slot: held[slot] for slot in self._lost})
+            lost = {slot: held[slot] for slot in self._assignment.lost}
+            self._attempt(lambda: self._assignment.begin_again(lost))
 
-    def _held(self, slots: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """The log start and the end of each slot's partition. Raises ClusterError."""
-        keys = {slot: self._incarnations.key(slot) for slot in sorted(slots)}
-        query = OffsetQuery(self._consumer, self._settings.cluster)
-        lows, ends = query.log_starts(list(keys.values())), query.ends(list(keys.values()))
-        return {slot: (lows[key], ends[key]) for slot, key in keys.items()}
-
-    def _begin_again(self, held: Mapping[int, tuple[int, int]]) -> None:
-        """Read slots from the nearest offset that their logs hold (from, to), covered from now on."""
-        offsets = {
-            slot: max(low, min(self._progress.position(slot), end)) for slot, (low, end) in held.items()
-        }
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Do something that the client may refuse; that is counted."""
         try:
-            self._consumer.incremental_unassign(
-                [TopicPartition(*self._incarnations.key(slot)) for slot in offsets]
-            )
-            self._lost.difference_update(offsets)
-            self._assign(offsets)
+            act()
         except KafkaException as exception:
             self._count(error_of(exception))
-            return
-        now = self._clock.now_ms()
-        for slot, offset in offsets.items():
-            low, end = held[slot]
-            self.beginnings[slot] = Beginning(offset, now, provisional=offset == low < end)
 
 
 def _fetch_defaults(settings: TailSettings) -> dict[str, Value]:

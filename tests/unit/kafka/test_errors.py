@@ -11,6 +11,7 @@ from dupscope.kafka.errors import (
     cluster_error,
     error_of,
     reason,
+    reason_of,
 )
 from dupscope.model.errors import ClusterError
 
@@ -27,6 +28,19 @@ class TestReason:
     )
     def test_it_is_the_clients_name_in_snake_case(self, expected: str, code: int):
         assert reason(KafkaError(code)) == expected
+
+
+class TestReasonOf:
+    @pytest.mark.parametrize(
+        ("expected", "error"),
+        [
+            ("topic_missing", TopicMissingError()),
+            ("unreachable", BrokersUnreachableError()),
+            ("access_denied", AccessDeniedError()),
+        ],
+    )
+    def test_it_says_what_kept_an_answer_away(self, expected: str, error: ClusterError):
+        assert reason_of(error) == expected
 
 
 class TestClusterError:

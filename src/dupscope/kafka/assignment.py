@@ -1,0 +1,148 @@
+"""What of a log is read now, from which offsets on, and since when that covers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from confluent_kafka import Consumer, TopicPartition
+
+from dupscope.kafka.clock import Clock
+from dupscope.kafka.columns import Columns
+from dupscope.kafka.errors import LOG_START_MOVED, OFFSET_OUT_OF_RANGE, TOPIC_RECREATED
+from dupscope.kafka.gaps import GapFinder
+from dupscope.kafka.incarnations import Incarnations
+from dupscope.kafka.progress import Progress
+from dupscope.kafka.settings import ClusterSettings
+from dupscope.kafka.starts import Beginning, OffsetQuery, Start, beginnings
+from dupscope.model.batch import Gap
+
+
+class Assignment:
+    """The slots that a client fetches, and how far each was passed. Methods that ask raise ClusterError."""
+
+    def __init__(
+        self,
+        client: Callable[[], Consumer],
+        settings: ClusterSettings,
+        incarnations: Incarnations,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._incarnations = incarnations
+        self._clock = clock
+        self._gaps = GapFinder()
+        self.progress = Progress()
+        self.lost: set[int] = set()
+        """Slots whose next offset the log does not hold."""
+        self.holes: list[tuple[int, str]] = []
+        self.beginnings: dict[int, Beginning] = {}
+
+    # ------------------------------------------------------------------ taking up and giving up
+
+    def begun(self, fresh: Iterable[int], recreated: set[str], start: Start) -> dict[int, Beginning]:
+        """Where slots are to begin: at `start`, but those of topics that were created again at offset 0."""
+        slots = {self._incarnations.key(slot): slot for slot in sorted(fresh)}
+        begun = {slot: Beginning(0, None) for (topic, _), slot in slots.items() if topic in recreated}
+        rest = [key for key, slot in slots.items() if slot not in begun]
+        found = beginnings(self._query, start, rest, self._clock.now_ms)
+        return begun | {slots[key]: beginning for key, beginning in found.items()}
+
+    def assign(self, offsets: Mapping[int, int]) -> None:
+        """Fetch slots that are not fetched yet."""
+        for slot, offset in offsets.items():
+            self.progress.begin(slot, offset)
+            self._gaps.begin(slot, offset)
+        if offsets:
+            self._client().incremental_assign(
+                [TopicPartition(*self._incarnations.key(slot), offset) for slot, offset in offsets.items()]
+            )
+
+    def retire(self, positions: Mapping[int, int]) -> None:
+        """Give up slots whose incarnation is over; `positions` says how far each was passed.
+
+        What followed there can never be read: the log is covered from now on only.
+        """
+        over = self._incarnations.retire(positions)
+        if over:
+            self._client().incremental_unassign([TopicPartition(*key) for key in over])
+        now = self._clock.now_ms()
+        for slot, offset in sorted(positions.items()):
+            self.beginnings[slot] = Beginning(offset, now)
+            self.holes.append((slot, TOPIC_RECREATED))
+            self.progress.forget(slot)
+            self.lost.discard(slot)
+
+    # ------------------------------------------------------------------ progress
+
+    def records(self, columns: Columns, compacted: set[int]) -> list[Gap]:
+        """Records were read. Returns the gaps among those of compacted slots."""
+        gaps = self._gaps.records(columns.slots, columns.offsets, columns.timestamps, compacted)
+        self.progress.records(columns.slots, columns.offsets)
+        if any(beginning.provisional for beginning in self.beginnings.values()):
+            self._settle(columns)
+        return gaps
+
+    def ask_client(self) -> None:
+        """Let the client say what it has passed beside records. Raises KafkaException."""
+        slots = self._incarnations.slots
+        for answer in self._client().position([TopicPartition(*key) for key in slots]):
+            self.progress.client_position(slots[answer.topic, answer.partition], answer.offset)
+
+    def _settle(self, columns: Columns) -> None:
+        """Beginnings that waited for their first record take its timestamp."""
+        slots, first = np.unique(columns.slots, return_index=True)
+        for slot, timestamp in zip(slots.tolist(), columns.timestamps[first].tolist(), strict=True):
+            beginning = self.beginnings.get(slot)
+            if beginning is not None and beginning.provisional:
+                self.beginnings[slot] = replace(beginning, covered_since_ms=timestamp, provisional=False)
+
+    # ------------------------------------------------------------------ lost positions
+
+    def lose(self, slot: int) -> None:
+        """The brokers do not hold the slot's next offset."""
+        self.holes.append((slot, OFFSET_OUT_OF_RANGE))
+        self.lost.add(slot)
+
+    def held(self, slots: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The log start and the end of each slot's partition, asked for now."""
+        keys = {slot: self._incarnations.key(slot) for slot in sorted(slots)}
+        lows, ends = self._query.log_starts(list(keys.values())), self._query.ends(list(keys.values()))
+        return {slot: (lows[key], ends[key]) for slot, key in keys.items()}
+
+    def behind(self, held: Mapping[int, tuple[int, int]]) -> set[int]:
+        """Slots of which unread records lie below the log start."""
+        positions = self.progress.positions
+        return {slot for slot in positions.keys() & held if held[slot][0] > positions[slot]}
+
+    def skip(self, held: Mapping[int, tuple[int, int]]) -> None:
+        """Go on at the log start where that has moved past a slot's position. Raises KafkaException."""
+        behind = self.behind(held)
+        self.begin_again({slot: held[slot] for slot in behind})
+        self.holes += [(slot, LOG_START_MOVED) for slot in sorted(behind)]
+
+    def begin_again(self, held: Mapping[int, tuple[int, int]]) -> None:
+        """Go on at the nearest offset that is held, covered from now on. Raises KafkaException.
+
+        Below the log that is its start. Beyond it (a truncated log) it is its end: what was read before must
+        not be read again under other records' offsets.
+        """
+        if not held:
+            return
+        offsets = {
+            slot: max(low, min(self.progress.position(slot), end)) for slot, (low, end) in held.items()
+        }
+        keys = [self._incarnations.key(slot) for slot in offsets]
+        self._client().incremental_unassign([TopicPartition(*key) for key in keys])
+        self.assign(offsets)
+        self.lost.difference_update(offsets)
+        now = self._clock.now_ms()
+        for slot, offset in offsets.items():
+            low, end = held[slot]
+            self.beginnings[slot] = Beginning(offset, now, provisional=offset == low < end)
+
+    @property
+    def _query(self) -> OffsetQuery:
+        return OffsetQuery(self._client(), self._settings)

@@ -40,7 +40,7 @@ class Clusters:
         self.settings = {
             name: replace(each, timeout_seconds=ANSWER_SECONDS) for name, each in settings.items()
         }
-        self._clock = clock
+        self.clock = clock
         self._ends = {name: EndOffsets(each, log) for name, each in self.settings.items()}
         self._groups = {name: GroupOffsets(each, log) for name, each in self.settings.items()}
         self._silent_since: dict[str, float] = {}
@@ -53,7 +53,7 @@ class Clusters:
     def may_ask(self, cluster: str) -> bool:
         """Whether a cluster is worth a question now: it answered the last one, or that was a while ago."""
         since = self._silent_since.get(cluster, -AGAIN_SECONDS)
-        return not self._stopping and self._clock() - since >= AGAIN_SECONDS
+        return not self._stopping and self.clock() - since >= AGAIN_SECONDS
 
     def is_silent(self, cluster: str) -> bool:
         """Whether a cluster left the last question that it was asked without an answer."""
@@ -67,7 +67,7 @@ class Clusters:
         try:
             yield
         except BrokersUnreachableError:
-            self._silent_since[cluster] = self._clock()
+            self._silent_since[cluster] = self.clock()
             raise
         except ClusterError:
             self._silent_since.pop(cluster, None)

@@ -12,7 +12,7 @@ from dupscope.model.replay import REDRIVE, Replay
 from dupscope.model.topology import Topology
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
-HOLE_REASONS = ("offset_out_of_range", "log_start_moved", "topic_recreated")
+HOLE_REASONS = ("offset_out_of_range", "log_start_moved", "topic_recreated", "topic_deleted")
 TAIL_ERRORS = (
     "unreachable",
     "access_denied",

@@ -23,6 +23,9 @@ from dupscope.model.position import PartitionTable
 ENDS_AGAIN_SECONDS = 5.0
 """End offsets older than this are taken again, for the lag that is shown; log starts are asked as often."""
 
+GONE_SECONDS = 10.0
+"""A topic of a pattern that is away for this long was deleted."""
+
 PASSED = 1 << 62
 """The position in a partition that nobody can read any more."""
 
@@ -63,6 +66,7 @@ class Tails:
         self.ends = np.zeros(0, np.int64)
         self._grown: set[int] = set()
         self._deleted: set[int] = set()
+        self._gone: dict[int, dict[str, float]] = {}
         self._problems: dict[int, str] = {}
         self._end_seen_ms: dict[int, int] = {}
         self._ends_at = self._starts_at = -ENDS_AGAIN_SECONDS
@@ -120,7 +124,7 @@ class Tails:
     @property
     def ends_are_old(self) -> bool:
         """Whether the lag that is shown rests on ends that were taken a while ago."""
-        return time.monotonic() - self._ends_at >= ENDS_AGAIN_SECONDS
+        return self._clusters.clock() - self._ends_at >= ENDS_AGAIN_SECONDS
 
     def take_ends(self, errors: Errors) -> I64 | None:
         """High watermarks of all logs by slot, most downstream first; None while a log is not read whole.
@@ -138,7 +142,7 @@ class Tails:
         if self._grown:
             return None
         self.ends = ends
-        self._ends_at = time.monotonic()
+        self._ends_at = self._clusters.clock()
         return ends
 
     def _take_ends_of(self, log: int, ends: I64, errors: Errors) -> bool:
@@ -154,7 +158,8 @@ class Tails:
             if isinstance(error, TopicMissingError):
                 self._deleted.add(log)
             return False
-        self._deleted.discard(log)
+        if self._vanished(log, set(found.ids), errors):
+            return False
         positions = self._tails[log].positions
         for (topic, number), end in found.offsets.items():
             slot = self._table.find(log, topic, number)
@@ -166,11 +171,29 @@ class Tails:
                 self._end_seen_ms[slot] = asked_ms
         return True
 
+    def _vanished(self, log: int, there: set[str], errors: Errors) -> bool:
+        """Whether topics that a pattern had found are gone; given up when they stay away for a while.
+
+        What was not read of them is lost, and nothing is judged before that is settled.
+        """
+        gone = set(self._tails[log].topics) - there
+        now = self._clusters.clock()
+        self._gone[log] = {topic: self._gone.get(log, {}).get(topic, now) for topic in gone}
+        late = {topic for topic, since in self._gone[log].items() if now - since >= GONE_SECONDS}
+        if late:
+            self._tails[log].retire_topics(late)
+        if gone - late:
+            self._deleted.add(log)
+            errors.setdefault(log, []).append("topic_missing")
+        else:
+            self._deleted.discard(log)
+        return bool(gone)
+
     def _watch_starts(self) -> None:
         """Look whether records were deleted before they were read. Who does not answer fails again below."""
-        if time.monotonic() - self._starts_at < ENDS_AGAIN_SECONDS:
+        if self._clusters.clock() - self._starts_at < ENDS_AGAIN_SECONDS:
             return
-        self._starts_at = time.monotonic()
+        self._starts_at = self._clusters.clock()
         for log, tail in enumerate(self._tails):
             cluster = self._topology.logs[log].cluster
             if self._clusters.may_ask(cluster):

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from dupscope.kafka.clock import Clock
 from dupscope.kafka.columns import Columns
-from dupscope.kafka.errors import LOG_START_MOVED, OFFSET_OUT_OF_RANGE, TOPIC_RECREATED
+from dupscope.kafka.errors import LOG_START_MOVED, OFFSET_OUT_OF_RANGE
 from dupscope.kafka.gaps import GapFinder
 from dupscope.kafka.incarnations import Incarnations
 from dupscope.kafka.progress import Progress
@@ -60,7 +60,7 @@ class Assignment:
                 [TopicPartition(*self._incarnations.key(slot), offset) for slot, offset in offsets.items()]
             )
 
-    def retire(self, positions: Mapping[int, int]) -> None:
+    def retire(self, positions: Mapping[int, int], why: str) -> None:
         """Give up slots whose incarnation is over; `positions` says how far each was passed.
 
         What followed there can never be read: the log is covered from now on only.
@@ -71,7 +71,7 @@ class Assignment:
         now = self._clock.now_ms()
         for slot, offset in sorted(positions.items()):
             self.beginnings[slot] = Beginning(offset, now)
-            self.holes.append((slot, TOPIC_RECREATED))
+            self.holes.append((slot, why))
             self.progress.forget(slot)
             self.lost.discard(slot)
 

@@ -38,6 +38,7 @@ class AccessDeniedError(ClusterError):
 OFFSET_OUT_OF_RANGE = "offset_out_of_range"
 LOG_START_MOVED = "log_start_moved"
 TOPIC_RECREATED = "topic_recreated"
+TOPIC_DELETED = "topic_deleted"
 TOPIC_MISSING = "topic_missing"
 
 _DENIED = frozenset({

@@ -13,7 +13,7 @@ class Incarnations:
     """The partitions that are read now, each of one incarnation of its topic.
 
     A topic's partitions are numbered under the id that it had then. An incarnation whose topic has another id
-    is over: its slots are retired and never come back.
+    is over: its slots are retired. They come back only with the same id, after a topic seemed to be deleted.
     """
 
     def __init__(self, log: int, table: PartitionTable) -> None:
@@ -38,6 +38,7 @@ class Incarnations:
     def take(self, slot: int) -> Partition:
         """Read a slot from now on."""
         partition = self._table[slot]
+        self.retired.discard(slot)
         self.slots[partition.topic, partition.number] = slot
         self.ids[partition.topic] = partition.topic_id
         self.logical[partition.topic] = partition.logical_topic
@@ -65,6 +66,8 @@ class Incarnations:
         over = [key for key, slot in self.slots.items() if slot in self.retired]
         for key in over:
             del self.slots[key]
+        for topic in {topic for topic, _ in over} - {topic for topic, _ in self.slots}:
+            del self.ids[topic], self.logical[topic]
         return over
 
     def key(self, slot: int) -> TopicPartitionKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from dupscope.kafka.assignment import Assignment
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
 from dupscope.kafka.columns import Columns, Decoder, without
-from dupscope.kafka.errors import TOPIC_MISSING, error_of, reason, reason_of
+from dupscope.kafka.errors import TOPIC_DELETED, TOPIC_MISSING, TOPIC_RECREATED, error_of, reason, reason_of
 from dupscope.kafka.incarnations import Incarnations
 from dupscope.kafka.intake import Intake
 from dupscope.kafka.portions import Portions
@@ -143,6 +143,11 @@ class Tail:
         if self._assignment.behind(held) and self._confirm():
             self._attempt(lambda: self._assignment.skip(held))
 
+    def retire_topics(self, topics: Collection[str]) -> None:
+        """Give up topics that were deleted for good. The next read tells their partitions as holes."""
+        over = {slot: self.positions[slot] for (topic, _), slot in self.slots.items() if topic in topics}
+        self._assignment.retire(over, TOPIC_DELETED)
+
     def close(self) -> None:
         """Stop fetching. The tail cannot be used afterwards."""
         if self._client is not None:
@@ -218,7 +223,7 @@ class Tail:
         recreated = self._incarnations.topics_of(stale)
         begun = self._assignment.begun(fresh - resumed.keys(), recreated, start)
         self._compaction |= self._topic_facts.compacted(found, answers_admin=answers_admin)
-        self._assignment.retire({slot: known[slot] for slot in stale})
+        self._assignment.retire({slot: known[slot] for slot in stale}, TOPIC_RECREATED)
         self._assignment.beginnings |= begun
         for slot in sorted(fresh):
             self._decoder.assign(self._incarnations.take(slot), slot)

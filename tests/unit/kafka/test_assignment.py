@@ -87,7 +87,7 @@ class TestRetire:
         (old,) = reading.take("old", 0)
         reading.assignment.assign({old: 4})
         reading.next_offset()
-        reading.assignment.retire({old: 5})
+        reading.assignment.retire({old: 5}, "topic_recreated")
         (new,) = reading.take("new", 0)
         reading.assignment.assign({new: 0})
         reading.assignment.ask_client()
@@ -100,7 +100,7 @@ class TestRetire:
         reading.take("old", 0)
         reading.assignment.assign({0: 50})
         reading.assignment.lose(0)
-        reading.assignment.retire({0: 50})
+        reading.assignment.retire({0: 50}, "topic_recreated")
         assert reading.assignment.lost == set()
 
 
@@ -142,7 +142,7 @@ class TestLostPositions:
     def test_a_retired_slot_is_not_behind(self, reading: Reading):
         reading.take("id", 0)
         reading.assignment.assign({0: 3})
-        reading.assignment.retire({0: 3})
+        reading.assignment.retire({0: 3}, "topic_recreated")
         assert reading.assignment.behind({0: (6, 9)}) == set()
 
     def test_nobody_answering_passes(self, nowhere: ClusterSettings, clock):

@@ -61,7 +61,8 @@ def watch(rig: Rig, tmp_path: Path, clock: Callable[[], float]) -> Iterator[Pipe
 class TestDeletedTopic:
     def test_nothing_is_judged_while_it_is_away_and_then_the_rest_of_it_is_a_hole(self, rig, watch, clock):
         wait_until(lambda: not watch.tails.open() and len(watch.tails.topics(0)) == 2, 30, "both are found")
-        rig.primary.admin().delete_topics(["vanishing-b"])["vanishing-b"].result(30)
+        admin = rig.primary.admin()  # its requests die with it
+        admin.delete_topics(["vanishing-b"])["vanishing-b"].result(30)
         errors: dict[int, list[str]] = {}
         wait_until(lambda: watch.tails.take_ends(errors) is None and errors, 30, "it is missed")
         assert set(errors[0]) == {"topic_missing"}

@@ -47,7 +47,9 @@ class SinkWatch:
         """
         if number >= MOST_PARTITIONS:
             return None
-        logs = [log for log in self._sink.reads if cluster in {None, self._settings.topology.logs[log].cluster}]
+        logs = [
+            log for log in self._sink.reads if cluster in {None, self._settings.topology.logs[log].cluster}
+        ]
         found = self._place(logs, topic, number)
         if found is None and self._look_again(logs, topic):
             found = self._place(logs, topic, number)

@@ -11,7 +11,7 @@ import numpy as np
 from dupscope.app.clusters import Clusters
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
-from dupscope.kafka.errors import RetryableClusterError, TopicMissingError
+from dupscope.kafka.errors import TOPIC_MISSING, TopicMissingError, reason_of
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.starts import Start
 from dupscope.kafka.tail import Tail, TailSettings
@@ -31,13 +31,6 @@ PASSED = 1 << 62
 
 Errors = dict[int, list[str]]
 """Reasons of `tail_errors_total` by log."""
-
-
-def reason_of(error: ClusterError) -> str:
-    """What kept end offsets from being taken, as a reason of `tail_errors_total`."""
-    if isinstance(error, TopicMissingError):
-        return "topic_missing"
-    return "unreachable" if isinstance(error, RetryableClusterError) else "access_denied"
 
 
 class Tails:
@@ -163,13 +156,17 @@ class Tails:
         positions = self._tails[log].positions
         for (topic, number), end in found.offsets.items():
             slot = self._table.find(log, topic, number)
-            if slot is None or slot not in positions or self._table[slot].topic_id != found.ids[topic]:
+            if slot is None or slot not in positions or self._is_other(log, slot, found.ids[topic]):
                 self._grown.add(log)
                 continue
             ends[slot] = end
             if positions[slot] >= end:
                 self._end_seen_ms[slot] = asked_ms
         return True
+
+    def _is_other(self, log: int, slot: int, topic_id: str) -> bool:
+        """Whether a topic is not the one that a slot is read from, as far as that can be told."""
+        return self._tails[log].knows_ids and self._table[slot].topic_id != topic_id
 
     def _vanished(self, log: int, there: set[str], errors: Errors) -> bool:
         """Whether topics that a pattern had found are gone; given up when they stay away for a while.
@@ -184,7 +181,7 @@ class Tails:
             self._tails[log].retire_topics(late)
         if gone - late:
             self._deleted.add(log)
-            errors.setdefault(log, []).append("topic_missing")
+            errors.setdefault(log, []).append(TOPIC_MISSING)
         else:
             self._deleted.discard(log)
         return bool(gone)

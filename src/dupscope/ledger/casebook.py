@@ -28,7 +28,8 @@ class Casebook:
         case = self.cases.get(slot)
         if case is None:
             case = Case(*fp, slot=slot)
-            items: list[Copy | Effect] = [*self._copies(slot), *self._effects(slot, cycle)]
+            copies = self._copies(slot)
+            items: list[Copy | Effect] = [*copies, *self._effects(slot, cycle, copies)]
             for item in items:
                 case.add(item)
             self._rows.state[slot] = CASE
@@ -87,15 +88,19 @@ class Casebook:
                 copy.unverified = Reason.NOT_IN_SOURCE
         return copies
 
-    def _effects(self, slot: int, cycle: int) -> list[Effect]:
+    def _effects(self, slot: int, cycle: int, copies: list[Copy]) -> list[Effect]:
         rows, found = self._rows, []
+        closed = {copy.log for copy in copies if copy.unverified}
         timestamp = rows.timestamp_of(slot)
         for sink in range(len(self._topology.sinks)):
             read = int(rows.read[sink][slot])
             if read:
                 position = 0 if read == NO_POSITION else int(rows.position[read - 1][slot])
                 at = timestamp + int(rows.at[sink][slot])
-                found.append(Effect(sink, position, at, int(rows.effect_id[sink][slot]), cycle))
+                effect = Effect(sink, position, at, int(rows.effect_id[sink][slot]), cycle)
+                if read != NO_POSITION and closed & {read - 1, *self._topology.above(read - 1)}:
+                    effect.unverified = Reason.NOT_IN_SOURCE
+                found.append(effect)
         return found
 
     def _write_back(self, slot: int, case: Case, verdict: Verdict) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dupscope.ledger.rows import CASE, NO_POSITION, Rows
+from dupscope.ledger.rows import CASE, NO_POSITION, UNEXPLAINED, Rows
 from dupscope.model.batch import I64, Bools, EffectBatch, no_effects
 from dupscope.model.topology import Topology
 
@@ -79,11 +79,18 @@ class EffectScreen:
         case = found & (rows.state[np.where(found, slots, 0)] & CASE != 0)
         read = self._read(batch, slots, found & ~case)
         free = rows.read[batch.sink][np.where(found, slots, 0)] == 0
-        fits = (read > 0) & free & ~repeated
+        fits = (read > 0) & free & ~repeated & ~self._closed(slots, read)
         self._enter(batch, slots, fits, read)
         look = case | ((read > 0) & ~fits)
         slots[fits] = ENTERED
         return look, slots
+
+    def _closed(self, slots: I64, read: I64) -> Bools:
+        """Effects on a copy that was closed without an upstream copy: they are lost with it."""
+        closed = np.zeros(len(slots), np.bool_)
+        placed = np.flatnonzero((read > 0) & (read != NO_POSITION))
+        closed[placed] = self.rows.state[slots[placed]] & UNEXPLAINED != 0
+        return closed
 
     def _read(self, batch: EffectBatch, slots: I64, candidates: Bools) -> I64:
         """Of each effect: 0 its copy is not in its row, NO_POSITION, or 1 + log of the copy."""

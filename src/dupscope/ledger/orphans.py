@@ -82,3 +82,12 @@ class Orphans:
         if len(slots):
             self._rows.state[slots] |= unexplained(mirror)
             outcome.unverified[Layer.MIRROR, self._topology.logs[mirror].name, reason] += len(slots)
+            self._close_effects(mirror, slots, reason, outcome)
+
+    def _close_effects(self, mirror: int, slots: I64, reason: Reason, outcome: Outcome) -> None:
+        """Whoever acted on such a copy, or on one that descends from it, acted on nothing known."""
+        for sink, each in enumerate(self._topology.sinks):
+            reads = [1 + log for log in each.reads if mirror in (log, *self._topology.above(log))]
+            lost = int(np.count_nonzero(np.isin(self._rows.read[sink][slots], reads)))
+            if lost:
+                outcome.unverified[Layer.CONSUME, each.name, reason] += lost

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dupscope.ledger.edge import Edge
-from dupscope.ledger.rows import CASE, REDRIVEN, Rows
+from dupscope.ledger.rows import CASE, REDRIVEN, UNEXPLAINED, Rows
 from dupscope.ledger.view import content_mask
 from dupscope.model.batch import I64, Bools, RecordBatch
 from dupscope.model.topology import Topology
@@ -102,6 +102,8 @@ class Screen:
         """
         rows, log = self.rows, batch.log
         fits: Bools = (rows.state[slots] & CASE == 0) & (rows.position[log][slots] == 0)
+        if self.topology.is_source(log):
+            fits &= rows.state[slots] & UNEXPLAINED == 0
         if not self.topology.is_source(log):
             fits &= same_tag(rows, slots, batch, picked, (self.topology, log))
         foreign = set(self.topology.sources) - set(self.topology.sources_of(log))

@@ -5,9 +5,8 @@ from collections import Counter
 
 import pytest
 
-from dupscope.app.tails import reason_of, start_of
+from dupscope.app.tails import start_of
 from dupscope.app.watch import PipelineWatch
-from dupscope.kafka.errors import AccessDeniedError, BrokersUnreachableError, TopicMissingError
 from dupscope.kafka.starts import Start
 from support.waiting import wait_until
 
@@ -40,14 +39,6 @@ class TestStartOf:
         """A source alone needs no margin."""
         settings = offline.config(start="latest", mirrors={}, sinks={}).pipelines["payments"]
         assert start_of(settings, SOURCE, STARTED_MS) == Start("latest")
-
-
-class TestReasonOf:
-    def test_by_what_helps(self):
-        """Time helps against a cluster that is away, a person against one that refuses."""
-        assert reason_of(BrokersUnreachableError("")) == "unreachable"
-        assert reason_of(TopicMissingError("")) == "topic_missing"
-        assert reason_of(AccessDeniedError("")) == "access_denied"
 
 
 class TestOpen:

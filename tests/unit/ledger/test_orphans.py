@@ -47,3 +47,52 @@ class TestOrphans:
         story.source("p")
         story.settle()
         assert story.unverified == {"far not_in_source": 1}
+
+
+class TestEffectsOnOrphans:
+    """Nothing is skipped silently: who acts on a copy that has no source acts on nothing known."""
+
+    def test_one_that_was_there_is_lost_with_the_copy(self):
+        story = Story()
+        story.effect(story.mirror())
+        story.settle()
+        assert story.unverified == {"dr not_in_source": 1, "charger not_in_source": 1}
+
+    def test_one_that_comes_later_too(self):
+        story = Story()
+        copy = story.mirror()
+        story.settle()
+        story.effect(copy)
+        story.settle()
+        assert story.unverified == {"dr not_in_source": 1, "charger not_in_source": 1}
+
+    def test_neither_is_counted_again_when_the_key_leaves_the_norm(self):
+        story = Story()
+        copy = story.mirror()
+        story.effect(copy)
+        story.settle()
+        story.effect(copy, at=60)
+        story.settle()
+        assert story.unverified == {"dr not_in_source": 1, "charger not_in_source": 2}
+        story.source()
+        story.settle()
+        assert story.unverified == {"dr not_in_source": 1, "charger not_in_source": 2}
+        assert story.found == []
+
+    def test_nor_when_its_source_turns_up_late(self):
+        story = Story()
+        copy = story.mirror()
+        story.effect(copy)
+        story.settle()
+        story.source()
+        story.effect(copy, at=60)
+        story.settle()
+        assert story.unverified == {"dr not_in_source": 1, "charger not_in_source": 1}
+        assert story.balanced
+
+    def test_further_down_a_chain_as_well(self):
+        story = Story(CHAIN)
+        copy = story.copied(story.mirror())
+        story.effect(copy)
+        story.settle()
+        assert story.unverified == {"dr not_in_source": 1, "charger not_in_source": 1}

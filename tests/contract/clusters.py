@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import NewPartitions
 
 from dupscope.kafka.settings import ClusterSettings
 from support.broker import Broker
@@ -24,6 +25,7 @@ WRITES = {0: "Produce", 8: "OffsetCommit", 11: "JoinGroup", 12: "Heartbeat", 19:
 
 class Cluster(Protocol):
     answers_admin: bool
+    """It also tells topic ids then."""
     knows_times: bool
 
     @property
@@ -31,6 +33,9 @@ class Cluster(Protocol):
 
     def create_topic(self, partitions: int, *, compacted: bool = False) -> str:
         """A new topic of a name that no other test has."""
+
+    def create_named(self, topic: str, partitions: int) -> None:
+        """A new topic of that name."""
 
     def produce(self, topic: str, records: Iterable[tuple]) -> None:
         """Append (partition, key, value[, timestamp ms[, headers]])."""
@@ -53,6 +58,11 @@ def settings_of(cluster: Cluster, **properties: str) -> ClusterSettings:
     return ClusterSettings("a", {"bootstrap.servers": cluster.bootstrap_servers, **properties})
 
 
+def gated(cluster: KafkaContractCluster) -> ClusterSettings:
+    """A client that connects through the broker's gate and waits for an answer for a moment only."""
+    return ClusterSettings("a", {"bootstrap.servers": cluster.broker.gate.bootstrap}, 2.0)
+
+
 class MockContractCluster:
     answers_admin = False
     knows_times = False
@@ -68,6 +78,9 @@ class MockContractCluster:
         topic = new_topic()
         self.mock.create_topic(topic, partitions)
         return topic
+
+    def create_named(self, topic: str, partitions: int) -> None:
+        self.mock.create_topic(topic, partitions)
 
     def produce(self, topic: str, records: Iterable[tuple]) -> None:
         self.mock.produce(topic, records)
@@ -90,7 +103,7 @@ class KafkaContractCluster:
     knows_times = True
 
     def __init__(self, folder: Path) -> None:
-        self.broker = Broker("contract", folder)
+        self.broker = Broker("contract", folder, {"log.cleaner.backoff.ms": 100})
         self._groups: set[str] = set()
         try:
             self.broker.start()
@@ -108,6 +121,14 @@ class KafkaContractCluster:
         self.broker.create_topic(topic, partitions, {"cleanup.policy": "compact"} if compacted else None)
         return topic
 
+    def create_named(self, topic: str, partitions: int) -> None:
+        self.broker.create_topic(topic, partitions)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Let a topic have so many partitions."""
+        admin = self.broker.admin()
+        admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(20)
+
     def delete_topic(self, topic: str) -> None:
         """Returns when the broker no longer knows it."""
         admin = self.broker.admin()
@@ -117,7 +138,7 @@ class KafkaContractCluster:
     def create_again(self, topic: str, partitions: int) -> None:
         """Delete a topic and create another one of the same name."""
         self.delete_topic(topic)
-        self.broker.create_topic(topic, partitions)
+        self.create_named(topic, partitions)
 
     def _listed(self) -> set[str]:
         return set(self.broker.admin().list_topics(timeout=10).topics)

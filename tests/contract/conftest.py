@@ -41,7 +41,7 @@ def fingerprinter() -> Fingerprinter:
 
 @pytest.fixture
 def tail_of() -> Iterator[Callable[..., Tail]]:
-    """Makes tails of a cluster's topics, and closes them."""
+    """Makes tails of a cluster's topics, and closes them. `reach`: by other settings than the usual."""
     tails: list[Tail] = []
 
     def make(
@@ -51,8 +51,9 @@ def tail_of() -> Iterator[Callable[..., Tail]]:
         table: PartitionTable | None = None,
         **options: object,
     ) -> Tail:
+        reach = options.pop("reach", None) or settings_of(cluster)
         selection = topics if isinstance(topics, TopicSelection) else TopicSelection(topics)
-        settings = TailSettings(settings_of(cluster), LOG, selection, start or Start(), **options)
+        settings = TailSettings(reach, LOG, selection, start or Start(), **options)
         tails.append(Tail(settings, table if table is not None else PartitionTable(), fingerprinter()))
         return tails[-1]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from dupscope.kafka.errors import RetryableClusterError
 from dupscope.kafka.tail import Tail
-from dupscope.model.batch import RecordBatch, TailRead
+from dupscope.model.batch import Gap, RecordBatch, TailRead
 from dupscope.model.position import PartitionTable, offset_of, slot_of
 from support.waiting import wait_until
 
 ENOUGH_SECONDS = 20
+PATIENT_SECONDS = 60
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Heard:
     unkeyed: Counter[tuple[str, str]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     holes: list[tuple[int, str]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def add(self, read: TailRead) -> None:
         self.reads.append(read)
@@ -32,6 +35,7 @@ class Heard:
         self.unkeyed += read.unkeyed
         self.errors += read.errors
         self.holes += read.holes
+        self.gaps += read.gaps
 
     def column(self, name: str) -> list[int]:
         return np.concatenate([getattr(read.batch, name) for read in self.reads]).tolist()
@@ -84,6 +88,18 @@ def read_until(tail: Tail, records: int) -> Heard:
         return heard.records.total() >= records
 
     wait_until(done, ENOUGH_SECONDS, f"{records} records were read", poll=0)
+    return heard
+
+
+def read_while(tail: Tail, is_enough: Callable[[Heard], bool], what: str) -> Heard:
+    """Read until what was heard is enough."""
+    heard = Heard()
+
+    def done() -> bool:
+        heard.add(tail.read(10_000, 0.05))
+        return is_enough(heard)
+
+    wait_until(done, PATIENT_SECONDS, what, poll=0)
     return heard
 
 

@@ -90,7 +90,8 @@ def _place(pipeline: PipelineSettings, sink: int, effect: Effect) -> None:
         return
     topology = pipeline.topology
     for log in topology.sinks[sink].reads:
-        if effect.cluster in (None, topology.logs[log].cluster) and effect.topic in pipeline.topics[log]:
+        belongs = effect.topic in pipeline.topics[log].chosen((effect.topic,))
+        if belongs and effect.cluster in (None, topology.logs[log].cluster):
             return
     raise InvalidLineError(InvalidReason.UNKNOWN_TOPIC)
 

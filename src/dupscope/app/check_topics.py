@@ -14,6 +14,8 @@ from dupscope.kafka.offsets import EndOffsets
 from dupscope.kafka.sample import SampledRecord, sample
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.kafka.starts import OffsetQuery
+from dupscope.kafka.topic_configs import TopicConfigs
+from dupscope.kafka.topics import view
 from dupscope.model.errors import ClusterError
 
 READ_SECONDS = 10.0
@@ -58,11 +60,30 @@ class ClusterProbe:
         self.settings = settings
         self._ends = EndOffsets(settings)
         self._groups = GroupOffsets(settings)
-        self._client = consumer(settings, ClientLogger(settings, silent))
+        self._configs = TopicConfigs(settings)
+        self._client = consumer(settings, ClientLogger(settings, silent), committed=False)
 
     def cluster_id(self) -> str:
         """The cluster's id. Raises ClusterError when no broker answers."""
         return self._ends.cluster_id()
+
+    def topics(self) -> list[str]:
+        """All topics that the cluster has. Raises ClusterError."""
+        return self._configs.names()
+
+    def timestamp_types(self, topics: Sequence[str]) -> dict[str, str]:
+        """`message.timestamp.type` of those topics of which the cluster tells it."""
+        try:
+            return self._configs.timestamp_types(topics)
+        except ClusterError:
+            return {}
+
+    def tells_topic_ids(self, topics: Sequence[str]) -> bool:
+        """Every topic has an id; also where that cannot be found out now."""
+        try:
+            return all(found != topic for topic, found in self._ends.topic_ids(topics).items())
+        except ClusterError:
+            return True
 
     def look(self, topic: str, limit: int, window_seconds: float) -> TopicProbe:
         """Read up to `limit` records of a topic, take its end offsets, and see how far back it reaches."""
@@ -96,13 +117,19 @@ class ClusterProbe:
     def _keeps(self, topic: str, window_seconds: float, numbers: Sequence[int]) -> bool:
         """No partition that has lost records begins with one that is younger than the window."""
         partitions = [(topic, number) for number in numbers]
-        query = OffsetQuery(self._client, self.settings)
-        starts = query.log_starts(partitions)
-        young = query.since(partitions, int((time.time() - window_seconds) * 1000))
+        starts = self._query.log_starts(partitions)
+        young = self._query.since(partitions, int((time.time() - window_seconds) * 1000))
         return not any(start > 0 and young[partition] == start for partition, start in starts.items())
 
     def _end_offsets(self, topic: str) -> dict[int, int]:
-        return {number: end for (_, number), end in self._ends.high_watermarks([topic]).items()}
+        """The high watermarks: the client does not wait for open transactions."""
+        numbers = view(self._client, self.settings, [topic]).partitions[topic]
+        ends = self._query.ends([(topic, number) for number in numbers])
+        return {number: end for (_, number), end in ends.items()}
+
+    @property
+    def _query(self) -> OffsetQuery:
+        return OffsetQuery(self._client, self.settings)
 
 
 def refusal(settings: ClusterSettings, topic: str, error: ClusterError) -> str:

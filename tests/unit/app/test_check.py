@@ -197,6 +197,40 @@ class TestOnline:
         assert {"level": "warning", "where": "source"}.items() <= said["sections"][1]["lines"][1].items()
 
 
+class TestSeveralSources:
+    PIPELINE = (
+        "p: {key: {json: [id]}, source: [{cluster: primary, topics: ['^pay.*']}, "
+        "{cluster: dr, topics: ['^orders-.*']}], "
+        "mirrors: {to-dr: {cluster: dr, topics: ['^primary[.].*'], from: source@primary}}, "
+        "redrive: {headers: [x-redrive]}}"
+    )
+    REPLAY = "{pipeline: p, stage: to-dr, from: 2026-11-23T10:00:00Z, to: 2026-11-23T11:00:00Z}"
+
+    def test_topics_of_patterns_are_discovered_and_each_source_is_named_by_its_cluster(self, write):
+        report = check(load(write(self.PIPELINE, more=f"replays: [{self.REPLAY}]"), {}), QUICK)
+
+        fine = _lines(report, Level.OK)
+        assert ("source@primary", "payments: 2 partitions, 2.0 records/s, read 200 records") in fine
+        assert any(where == "to-dr" and text.startswith("primary.payments: 2 part") for where, text in fine)
+        assert ("redrive", "records with header x-redrive are intended replays") in fine
+        assert any(where == "replays" and "duplicates of to-dr from" in text for where, text in fine)
+        assert _lines(report, Level.PROBLEM) == []
+        ((where, text),) = _lines(report, Level.WARNING)
+        assert (where, text.split(":")[0]) == ("source@dr", "^orders-.*")
+
+    def test_a_cluster_that_cannot_tell_topic_ids_is_told(self, write):
+        report = check(load(write(self.PIPELINE), {}), QUICK)
+
+        text = (
+            "tells no topic ids: that a topic was deleted and created again is noticed only when it "
+            "became shorter than it was read"
+        )
+        assert [line for line in _lines(report, Level.NOTE) if "topic ids" in line[1]] == [
+            ("primary", text),
+            ("dr", text),
+        ]
+
+
 class TestGroups:
     SINK = "p: {key: kafka_key, source: {cluster: primary, topics: [quiet]}, sinks: {s: {group: charger}}}"
 

@@ -54,6 +54,12 @@ class TestLookAtAudit:
         assert level is Level.NOTE
         assert text.startswith("100% of the effects name no position, the weaker mode")
 
+    def test_a_topic_that_a_pattern_of_the_mirror_matches_is_one_that_the_sink_reads(self, told):
+        mirrored = "['^primary[.]pay.*']"
+
+        assert told(f'{{"key": "p-1", {POSITION}}}\n', mirrored=mirrored)[0][0] is Level.OK
+        assert told('{"key": "p-1", "topic": "x", "at": 1}\n', mirrored=mirrored)[0][0] is Level.PROBLEM
+
     def test_several_topics_need_a_topic_in_the_line(self, told):
         lines = told(
             '{"key": "p-1", "at": "2026-11-23T10:00:00Z"}\n',

@@ -76,7 +76,7 @@ class TestFirstFile:
         file.write_text(first_file(topics, clusters_section(clusters, None)))
 
         config = load(file, {})
-        assert [list(each.topics[0]) for each in config.pipelines.values()] == [
+        assert [list(each.topics[0].names) for each in config.pipelines.values()] == [
             [flow.source.topic] for flow in flows(topics)
         ]
 

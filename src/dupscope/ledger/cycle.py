@@ -38,7 +38,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One cycle: what was read, in any order, and when. `number` counts from 1 and only rises.
+    """One cycle: what was read and when; partitions in any order, each in its own. `number` only rises from 1.
 
     `gaps` are those met in compacted logs in this cycle; `replays` all that are declared now.
     """

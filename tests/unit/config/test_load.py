@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dupscope.config.load import load, load_replays
@@ -295,6 +295,7 @@ _PARTS = st.sampled_from(list(_paths(yaml.safe_load(COMPLETE))))
 
 
 class TestAnyFile:
+    @settings(deadline=None)  # how long a file takes is not the question
     @given(changes=st.lists(st.tuples(_PARTS, JUNK), min_size=1, max_size=4))
     def test_gives_a_configuration_or_says_what_is_wrong_with_it(self, changes, tmp_path_factory):
         document = yaml.safe_load(COMPLETE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import socket
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from support import java
 from support.gate import Gate
@@ -17,6 +18,15 @@ from support.process import LoggedProcess
 from support.waiting import wait_until
 
 START_SECONDS = 60
+
+AT_ONCE = {
+    "log.initial.task.delay.ms": 500,
+    "log.retention.check.interval.ms": 500,
+    "log.cleaner.backoff.ms": 500,
+    "log.cleaner.dedupe.buffer.size": 4 << 20,
+    "log.segment.delete.delay.ms": 500,
+}
+"""Retention and compaction come within a second or two where a topic asks for them; none does by itself."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -38,11 +48,13 @@ class Broker:
     """One broker that is its own controller. Everything it writes lies under `folder`.
 
     Clients that begin at `gate.bootstrap` are told to come back there: all they do goes through the gate.
+    `extra` has properties of the server beyond the usual ones, or in their place.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, extra: Mapping[str, object] | None = None) -> None:
         self.name = name
         self.folder = folder
+        self._extra = dict(extra or {})
         self.gate = Gate()
         self.port, self._controller_port, self._gated_port = free_ports(3)
         self._process: LoggedProcess | None = None
@@ -76,6 +88,21 @@ class Broker:
         new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config or {})
         admin = self.admin()
         admin.create_topics([new])[topic].result(20)
+
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic; returns when its name is free again."""
+        self.admin().delete_topics([topic])[topic].result(20)
+        wait_until(lambda: topic not in self.admin().list_topics(timeout=10).topics, 30, f"{topic} is gone")
+
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Give a topic `count` partitions in all."""
+        self.admin().create_partitions([NewPartitions(topic, count)])[topic].result(20)
+
+    def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Move the log start of partitions up to the offsets `before`, by number."""
+        starts = [TopicPartition(topic, number, offset) for number, offset in before.items()]
+        for future in self.admin().delete_records(starts).values():
+            future.result(20)
 
     def admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.bootstrap})
@@ -114,4 +141,6 @@ class Broker:
             "share.coordinator.state.topic.num.partitions": 1,
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
+            **AT_ONCE,
+            **self._extra,
         }

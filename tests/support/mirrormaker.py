@@ -22,15 +22,23 @@ REPLICATED_ONCE = (
 @dataclass(frozen=True)
 class MirrorSettings:
     """What one MirrorMaker copies. `flush_seconds` apart it notes its offsets: what it copied since is copied
-    again after a kill."""
+    again after a kill.
+
+    naming     `default`, `identity`, or the separator between alias and topic
+    label      MirrorMakers of different labels share no offsets; the empty one is shared by all without
+    both_ways  one process that copies in both directions
+    """
 
     topics: str
     flush_seconds: float = 60
     extra: tuple[tuple[str, object], ...] = ()
+    naming: str = "default"
+    label: str = ""
+    both_ways: bool = False
 
 
 class MirrorMaker:
-    """Copies topics from one cluster to another under the default naming: `primary.payments`."""
+    """Copies topics from one cluster to another: `payments` becomes `primary.payments`, or as is settled."""
 
     def __init__(self, source: Broker, destination: Broker, settings: MirrorSettings, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +73,8 @@ def mirror_properties(source: Broker, destination: Broker, settings: MirrorSetti
         f"{flow}.enabled": "true",
         f"{flow}.topics": settings.topics,
         f"{flow}.emit.heartbeats.enabled": "false",
-        f"{back}.enabled": "false",
+        f"{back}.enabled": str(settings.both_ways).lower(),
+        f"{back}.topics": settings.topics,
         f"{back}.emit.heartbeats.enabled": "false",
         "tasks.max": 1,
         "refresh.topics.interval.seconds": 2,
@@ -73,8 +82,13 @@ def mirror_properties(source: Broker, destination: Broker, settings: MirrorSetti
         "offset.storage.partitions": 1,
         "status.storage.partitions": 1,
         "plugin.discovery": "service_load",
-        **{f"{destination.name}.{name}": value for name, value in worker_properties(settings).items()},
+        **{
+            f"{cluster.name}.{name}": value
+            for cluster in ((destination, source) if settings.both_ways else (destination,))
+            for name, value in worker_properties(settings).items()
+        },
         **dict.fromkeys(REPLICATED_ONCE, 1),
+        **naming_properties(settings.naming),
         **dict(settings.extra),
     }
 
@@ -87,4 +101,22 @@ def worker_properties(settings: MirrorSettings) -> dict[str, object]:
         "scheduled.rebalance.max.delay.ms": 0,
         "session.timeout.ms": 3000,
         "heartbeat.interval.ms": 500,
+        **own_storage(settings.label),
     }
+
+
+def own_storage(label: str) -> dict[str, object]:
+    """A group and topics of a MirrorMaker's own, in the place of those of its alias."""
+    if not label:
+        return {}
+    kinds = ("offset", "config", "status")
+    return {"group.id": f"mm2-{label}", **{f"{kind}.storage.topic": f"mm2-{kind}.{label}" for kind in kinds}}
+
+
+def naming_properties(naming: str) -> dict[str, object]:
+    """What makes MirrorMaker name its topics so: see `MirrorSettings`."""
+    if naming == "default":
+        return {}
+    if naming == "identity":
+        return {"replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy"}
+    return {"replication.policy.separator": naming}

@@ -1,7 +1,8 @@
-"""Two real clusters, `primary` and `dr`, and the mirrors between them."""
+"""Real clusters, `primary` and `dr` and more where a test needs them, and the mirrors between them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,7 @@ class Rig:
         self.folder = folder
         self.primary = Broker("primary", folder / "primary")
         self.dr = Broker("dr", folder / "dr")
+        self._further: dict[str, Broker] = {}
         self._mirrors: list[MirrorMaker] = []
 
     def __enter__(self) -> Self:
@@ -39,24 +41,44 @@ class Rig:
 
     def mirror(self, topics: str, flush_seconds: float = 60) -> MirrorMaker:
         """A mirror from `primary` to `dr`, started. It is ended with the rig at the latest."""
-        settings = MirrorSettings(topics, flush_seconds)
-        folder = self.folder / f"mirror-{len(self._mirrors)}"
-        mirror = MirrorMaker(self.primary, self.dr, settings, folder)
+        return self.connect(self.primary, self.dr, MirrorSettings(topics, flush_seconds))
+
+    def connect(self, source: Broker, destination: Broker, settings: MirrorSettings) -> MirrorMaker:
+        """A mirror from any cluster to any other, started. It is ended with the rig at the latest."""
+        mirror = MirrorMaker(source, destination, settings, self.folder / f"mirror-{len(self._mirrors)}")
         self._mirrors.append(mirror)
         mirror.start()
         return mirror
 
+    @property
+    def far(self) -> Broker:
+        """A third cluster, for chains; started by the first test that asks for it."""
+        return self.cluster("far")
+
+    def cluster(self, name: str, extra: Mapping[str, object] | None = None) -> Broker:
+        """A further cluster, started when it is first asked for, with `extra` properties of the server."""
+        if name not in self._further:
+            broker = self._further[name] = Broker(name, self.folder / name, extra)
+            broker.start()
+            broker.wait_ready()
+        return self._further[name]
+
     def close(self) -> None:
-        for part in (*self._mirrors, self.dr, self.primary):
+        for part in (*self._mirrors, *self._further.values(), self.dr, self.primary):
             part.close()
 
 
 def wait_mirrored(rig: Rig, topic: str, timeout: float = 60) -> None:
     """Wait until the last record of every partition of `topic` is the last of its mirror's partition."""
+    wait_copied((rig.primary, topic), (rig.dr, f"primary.{topic}"), timeout)
+
+
+def wait_copied(above: tuple[Broker, str], below: tuple[Broker, str], timeout: float = 90) -> None:
+    """The same for a topic of any cluster and its copy on another. Not for topics with transactions."""
 
     def caught_up() -> bool:
-        upstream = last_records(rig.primary.bootstrap, topic)
-        downstream = last_records(rig.dr.bootstrap, f"primary.{topic}")
+        upstream = last_records(above[0].bootstrap, above[1])
+        downstream = last_records(below[0].bootstrap, below[1])
         return all(downstream.get(partition) == last for partition, last in upstream.items())
 
-    wait_until(caught_up, timeout, f"the mirror of {topic} has caught up", poll=0.3)
+    wait_until(caught_up, timeout, f"{below[1]} has caught up with {above[1]}", poll=0.3)

@@ -14,10 +14,15 @@ PATH = Path(__file__).resolve().parents[2] / "docs" / "verification.md"
 LAYERS = ("produce", "mirror", "consume")
 
 SCENARIOS = (
+    "chain",
     "clean",
+    "cycle",
+    "fan-out",
     "loss",
     "main job",
     "produce",
+    "transactions",
+    "two mirrors",
 )
 """Every scenario of the table. One that is not named here cannot hand in a row."""
 

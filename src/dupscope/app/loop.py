@@ -57,6 +57,7 @@ class Loop:
         self._opened_at = -OPEN_AGAIN_SECONDS
         self._caught_up = False
         self._problems: dict[str, dict[str, str]] = {}
+        self._without_ids: set[str] = set()
 
     def stop(self) -> None:
         """Finish the cycle under way and return from `run`. Safe in a signal handler."""
@@ -94,6 +95,7 @@ class Loop:
                 names = watch.topology.logs
                 problems = {names[log].name: problem for log, problem in watch.tails.open().items()}
                 self._report(watch, problems | watch.unreadable_audits())
+                self._declare_fallback(watch.tails.without_ids)
         if not any(watch.tails.open_logs for watch in self._watches):
             time.sleep(IDLE_SECONDS)
 
@@ -141,6 +143,13 @@ class Loop:
         if absent:
             return f"cannot read {', '.join(absent)} yet"
         return "catching up with the ends of the logs as they were at the start"
+
+    def _declare_fallback(self, clusters: set[str]) -> None:
+        """Say once of a cluster that it does not tell topic ids."""
+        for cluster in sorted(clusters - self._without_ids):
+            text = "a topic that is deleted and created again is noticed only if it became shorter"
+            self._log.warning("no_topic_ids", cluster=cluster, consequence=text)
+        self._without_ids |= clusters
 
     def _report(self, watch: PipelineWatch, problems: dict[str, str]) -> None:
         """Log what cannot be read when that is new, and once more when it has passed."""

@@ -99,6 +99,12 @@ class Tails:
         """Whether every log is open with all the partitions that it is known to have."""
         return len(self.open_logs) == len(self._tails) and not self._grown
 
+    @property
+    def without_ids(self) -> set[str]:
+        """Clusters that do not tell topic ids: a topic that is created again can go unnoticed there."""
+        opened = (log for log in self.open_logs if self._tails[log].slots and not self._tails[log].knows_ids)
+        return {self._topology.logs[log].cluster for log in opened}
+
     def topics(self, log: int) -> Mapping[str, str]:
         """Physical topic -> logical topic of a log, as far as they are known."""
         return self._tails[log].topics if log in self.open_logs else self._settings.topics[log].names

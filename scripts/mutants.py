@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 LEDGER = "tests/unit/ledger/"
+RECREATED = "tests/contract/test_recreation.py"
 
 RUN = """
 import sys
@@ -88,6 +89,27 @@ MUTATIONS = (
         "self._passed[slot] = max(self._passed[slot], offset)",
         "pass",
         ("tests/unit/kafka/test_progress.py",),
+    ),
+    ledger(
+        "trap 3: an excess from within a gap of a compacted log is no verdict",
+        "lineage",
+        "compacted = any(view.may_be_compacted(copy, mirror) for copy in pairing.excess)",
+        "compacted = False",
+        "gaps",
+    ),
+    ledger(
+        "trap 3: and only such a one",
+        "gaps",
+        "return index >= 0 and timestamp_ms <= spans[index][1]",
+        "return True",
+        "gaps",
+    ),
+    Mutation(
+        "trap 3: what lies between two records of a compacted topic is noticed",
+        "kafka/gaps.py",
+        "at = np.flatnonzero(offsets > expected)",
+        "at = np.flatnonzero(offsets > expected + 1_000_000)",
+        ("tests/unit/kafka/test_gaps.py",),
     ),
     ledger(
         "trap 4: copies of one tag pair one to one",
@@ -166,6 +188,84 @@ MUTATIONS = (
         "keyed = np.fromiter((isinstance(source, bytes) for source in column), np.bool_, len(column))",
         "keyed = np.ones(len(column), np.bool_)",
         ("tests/unit/fingerprint/test_extract.py", "tests/unit/fingerprint/test_columns.py"),
+    ),
+    Mutation(
+        "trap 7: after a fetch the topic ids are asked again",
+        "kafka/tail.py",
+        "if fetched and not self._confirm():",
+        "if False:",
+        (RECREATED,),
+    ),
+    Mutation(
+        "trap 7: what was fetched under an incarnation that is over is dropped",
+        "kafka/tail.py",
+        "read = self._passed(self._kept(fetched))",
+        "read = self._passed(fetched)",
+        (RECREATED,),
+    ),
+    Mutation(
+        "trap 7: what cannot be confirmed is withheld",
+        "kafka/tail.py",
+        "            self._withheld = fetched",
+        "            read = self._passed(fetched)",
+        (RECREATED,),
+    ),
+    Mutation(
+        "trap 7: a barrier is for the topic that is read, not for its namesake",
+        "app/tails.py",
+        "self._table[slot].topic_id != topic_id",
+        "False",
+        ("tests/kafka/test_deleted_topics.py::TestCreatedAgain",),
+    ),
+    Mutation(
+        "trap 7: no barrier waits for what nobody can read any more",
+        "app/tails.py",
+        "        column[[slot for tail in self._tails for slot in tail.retired]] = PASSED",
+        "        pass",
+        ("tests/unit/app/test_tails.py",),
+    ),
+    ledger(
+        "trap 7: an effect on the deleted namesake of a topic finds its record",
+        "ledger",
+        "if self.held.partitions.recreated:",
+        "if False:",
+        "ledger",
+    ),
+    Mutation(
+        "trap 8: what was added while running is read from its start",
+        "kafka/tail.py",
+        "start = Start() if self._was_opened else self._settings.start",
+        "start = self._settings.start",
+        ("tests/contract/test_reader.py::TestTopics", "tests/unit/app/test_tails.py"),
+    ),
+    Mutation(
+        "trap 8: downstream waits until upstream has discovered it",
+        "app/tails.py",
+        "        if self._grown:\n            return None",
+        "        pass",
+        ("tests/unit/app/test_tails.py",),
+    ),
+    ledger(
+        "trap 9: in the norm a mirror's copy descends from the source that it copies",
+        "screen",
+        "            fits &= rows.position[source][slots] == 0",
+        "            pass",
+        "lineage",
+        "screen",
+    ),
+    ledger(
+        "trap 9: a mirror is explained by its own sources only",
+        "windows",
+        "for log in view.topology.logs[mirror].upstream for copy in self.copies[log]",
+        "for log in view.topology.sources for copy in self.copies[log]",
+        "lineage",
+    ),
+    ledger(
+        "trap 9: a source copy in another source is a produce duplicate",
+        "windows",
+        "sorted((c for c in case.copies if view.topology.is_source(c.log)), key=view.order)",
+        "sorted((c for c in case.copies if c.log == 0), key=view.order)",
+        "lineage",
     ),
     ledger(
         "trap 10: a case holds so many copies",
@@ -318,11 +418,53 @@ MUTATIONS = (
         "orphans",
     ),
     ledger(
-        "a position that is read again never counts",
+        "trap 11: a position that is read again never counts",
         "intake",
         "if any(known.position == copy.position and known.content == copy.content for known in case.copies):",
         "if False:",
         "intake",
+    ),
+    ledger(
+        "intent: a record that says it is a replay is no duplicate",
+        "conclude",
+        "reason = REDRIVE if copy.redriven else self.view.declared(stage, copy.timestamp)",
+        "reason = self.view.declared(stage, copy.timestamp)",
+        "conclude",
+    ),
+    ledger(
+        "intent: the mark is kept in the norm",
+        "casebook",
+        "copy.redriven = bool(rows.state[slot] & REDRIVEN)",
+        "copy.redriven = False",
+        "conclude",
+    ),
+    ledger(
+        "intent: a mirror cannot excuse its own copies by the record's mark",
+        "intake",
+        "redriven=origin and batch",
+        "redriven=batch",
+        "conclude",
+    ),
+    ledger(
+        "intent: a declared repeat of an effect is no duplicate",
+        "conclude",
+        "        if repeat.effect.intended is not None:",
+        "        if False:",
+        "conclude",
+    ),
+    Mutation(
+        "intent: a declared replay covers its own time only",
+        "model/replay.py",
+        "self.from_ms <= timestamp_ms < self.to_ms",
+        "True",
+        ("tests/unit/model/test_replay.py",),
+    ),
+    ledger(
+        "effects on a copy without source are lost with it",
+        "orphans",
+        "            self._close_effects(mirror, slots, reason, outcome)",
+        "            pass",
+        "orphans",
     ),
     ledger(
         "extra copies count once the sink has gone past them",

@@ -1,8 +1,9 @@
-"""A topic that a pattern had found is deleted on a real broker, for good."""
+"""Topics are deleted on a real broker, for good or to be created again."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -38,16 +39,26 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def watch(rig: Rig, tmp_path: Path, clock: Callable[[], float]) -> Iterator[PipelineWatch]:
+def staying(rig: Rig) -> str:
+    """The name of one of two topics; the other one's is `gone(staying)`."""
+    return f"vanishing-{uuid.uuid4().hex[:8]}-a"
+
+
+def gone(staying: str) -> str:
+    return f"{staying[:-1]}b"
+
+
+@pytest.fixture
+def watch(rig: Rig, tmp_path: Path, clock: Callable[[], float], staying: str) -> Iterator[PipelineWatch]:
     """Of two topics by pattern, each with three records."""
     producer = Producer({"bootstrap.servers": rig.primary.bootstrap})
-    for topic in ("vanishing-a", "vanishing-b"):
+    for topic in (staying, gone(staying)):
         rig.primary.create_topic(topic, 1)
         for number in range(3):
             producer.produce(topic, json.dumps({"id": number}).encode())
     assert producer.flush(30) == 0
     file = tmp_path / "dupscope.yaml"
-    source = {"cluster": "a", "topics": ["^vanishing-.*"]}
+    source = {"cluster": "a", "topics": [f"^{staying[:-1]}.*"]}
     pipelines = {"p": {"key": {"json": "id"}, "start": "earliest", "source": source}}
     clusters = {"a": {"bootstrap.servers": rig.primary.bootstrap}}
     state = {"path": str(tmp_path / "state")}
@@ -59,10 +70,11 @@ def watch(rig: Rig, tmp_path: Path, clock: Callable[[], float]) -> Iterator[Pipe
 
 
 class TestDeletedTopic:
-    def test_nothing_is_judged_while_it_is_away_and_then_the_rest_of_it_is_a_hole(self, rig, watch, clock):
+    def test_nothing_is_judged_while_it_is_away_and_then_the_rest_of_it_is_a_hole(
+        self, rig, watch, clock, staying
+    ):
         wait_until(lambda: not watch.tails.open() and len(watch.tails.topics(0)) == 2, 30, "both are found")
-        admin = rig.primary.admin()  # its requests die with it
-        admin.delete_topics(["vanishing-b"])["vanishing-b"].result(30)
+        delete(rig, gone(staying))
         errors: dict[int, list[str]] = {}
         wait_until(lambda: watch.tails.take_ends(errors) is None and errors, 30, "it is missed")
         assert set(errors[0]) == {"topic_missing"}
@@ -71,9 +83,36 @@ class TestDeletedTopic:
         assert watch.tails.take_ends({}) is None
         assert watch.tails.take_ends({}) is not None
         assert watch.tails.is_up(0)
-        assert list(watch.tails.topics(0)) == ["vanishing-a"]
-        holes = watch.tails[0].read(100, 1.0).holes
-        gone = watch.table.find(0, "vanishing-b", 0)
-        assert holes == [(gone, "topic_deleted")]
-        assert watch.tails.passed()[gone] == PASSED
+        assert list(watch.tails.topics(0)) == [staying]
+        slot = watch.table.find(0, gone(staying), 0)
+        assert watch.tails[0].read(100, 1.0).holes == [(slot, "topic_deleted")]
+        assert watch.tails.passed()[slot] == PASSED
         assert watch.covered_since_ms(0) is not None
+
+
+class TestCreatedAgain:
+    def test_ends_of_the_new_topic_are_no_barrier_for_the_old_one(self, rig, watch, staying):
+        """Its records must be read under its own id before anything is judged by them."""
+        wait_until(lambda: not watch.tails.open() and len(watch.tails.topics(0)) == 2, 30, "both are found")
+        wait_until(lambda: watch.tails[0].read(100, 0.1) and watch.tails.is_at_end(0), 30, "all is read")
+        assert watch.tails.take_ends({}) is not None
+        old = watch.table.find(0, gone(staying), 0)
+        delete(rig, gone(staying))
+        wait_until(lambda: gone(staying) not in topics(rig), 30, "it is gone")
+        rig.primary.create_topic(gone(staying), 1)
+        wait_until(lambda: gone(staying) in topics(rig), 30, "it is there again")
+        errors: dict[int, list[str]] = {}
+        assert watch.tails.take_ends(errors) is None
+        assert (errors, watch.tails.is_complete) == ({}, False)
+        watch.tails.open()
+        assert watch.tails[0].retired == {old}
+        assert watch.tails.take_ends({}) is not None
+
+
+def delete(rig: Rig, topic: str) -> None:
+    admin = rig.primary.admin()  # its requests die with it
+    admin.delete_topics([topic])[topic].result(30)
+
+
+def topics(rig: Rig) -> set[str]:
+    return set(rig.primary.admin().list_topics(timeout=10).topics)

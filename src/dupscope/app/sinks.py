@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -27,9 +26,7 @@ class SinkWatch:
         table: PartitionTable,
         clusters: Clusters,
         discover: Callable[[int], None],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock = clock
         self._settings = settings
         self._sink = settings.topology.sinks[sink]
         self._table = table
@@ -65,17 +62,17 @@ class SinkWatch:
 
     def _look_again(self, logs: Sequence[int], topic: str) -> bool:
         """Discover a topic that the sink was quicker to find than the tails; once in a while."""
-        if self._clock() - self._discovered_at < POLL_SECONDS:
+        if self._clusters.clock() - self._discovered_at < POLL_SECONDS:
             return False
         mine = [log for log in logs if topic in self._settings.topics[log].chosen([topic])]
         for log in mine:
-            self._discovered_at = self._clock()
+            self._discovered_at = self._clusters.clock()
             self._discover(log)
         return bool(mine)
 
     def committed(self) -> I64:
         """The group's committed offsets by slot, at most `POLL_SECONDS` old; 0 where unknown."""
-        now = self._clock()
+        now = self._clusters.clock()
         if self._sink.group is not None and now - self._polled_at >= POLL_SECONDS and len(self._table):
             self._polled_at = now
             self._committed = self._poll(self._sink.group)

@@ -38,7 +38,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One cycle: what was read and when; partitions in any order, each in its own. `number` only rises from 1.
+    """One cycle: what was read and when. Partitions come in any order, each in its own. `number` only rises.
 
     `gaps` are those met in compacted logs in this cycle; `replays` all that are declared now.
     """

@@ -7,7 +7,6 @@ from dupscope.model.finding import Layer, Reason
 from dupscope.model.replay import Replay
 from dupscope.telemetry.shape import StageShape, TailShape
 
-
 ACTIVE = {
     "source": [
         {"cluster": "primary", "topics": ["payments"]},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from dupscope.app.sinks import MOST_PARTITIONS, POLL_SECONDS, SinkWatch
@@ -9,7 +11,8 @@ from dupscope.model.position import Partition, PartitionTable
 class Commits:
     """Clusters of which only the groups' commits are asked."""
 
-    def __init__(self, **offsets: int) -> None:
+    def __init__(self, clock: Callable[[], float], **offsets: int) -> None:
+        self.clock = clock
         self.offsets = offsets
         self.asked: list[tuple[str, str]] = []
 
@@ -52,12 +55,12 @@ class TestResolve:
     )
     def test_known_partitions(self, settings, table, place, slot):
         """A position is found in the logs that the sink reads, with or without the cluster's name."""
-        found = SinkWatch(settings, 0, table, Commits(), nothing).resolve(*place)
+        found = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing).resolve(*place)
         assert found == (None if slot is None else (slot, "payments"))
 
     def test_partition_that_was_added(self, settings, table):
         """A partition that is not known yet gets a slot of the same topic; a made-up number gets none."""
-        watch = SinkWatch(settings, 0, table, Commits(), nothing)
+        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing)
         slot, logical = watch.resolve("dr", "primary.payments", 7)
         assert (slot, logical) == (3, "payments")
         assert table[slot] == Partition(1, "c1", "id-1", "primary.payments", "payments", 7)
@@ -74,12 +77,12 @@ class TestResolve:
             asked.append(log)
             table.slot(Partition(1, "c1", "id-9", "primary.payouts", "payouts", 0))
 
-        watch = SinkWatch(settings, 0, table, Commits(), discover, manual_clock)
+        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), discover)
         assert watch.resolve("dr", "primary.payouts", 0) is None
         assert asked == []
         source = {"cluster": "primary", "topics": ["^pay.*"]}
         settings = offline.config(mirrors=mirrors, source=source).pipelines["payments"]
-        watch = SinkWatch(settings, 0, table, Commits(), discover, manual_clock)
+        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), discover)
         assert watch.resolve("dr", "primary.payouts", 0) == (3, "payouts")
         assert watch.resolve("dr", "primary.paying", 0) is None
         assert asked == [1]
@@ -88,13 +91,13 @@ class TestResolve:
 class TestCommitted:
     def test_by_slot(self, settings, table, manual_clock):
         """Commits of every log that the sink reads, by slot; 0 where nothing is known."""
-        watch = SinkWatch(settings, 0, table, Commits(dr=5), nothing, manual_clock)
+        watch = SinkWatch(settings, 0, table, Commits(manual_clock, dr=5), nothing)
         assert watch.committed().tolist() == [0, 5, 5]
 
     def test_asked_now_and_then(self, settings, table, manual_clock):
         """The group is asked once in a while, and in between the last answer holds."""
-        commits = Commits(dr=5)
-        watch = SinkWatch(settings, 0, table, commits, nothing, manual_clock)
+        commits = Commits(manual_clock, dr=5)
+        watch = SinkWatch(settings, 0, table, commits, nothing)
         watch.committed()
         commits.offsets["dr"] = 8
         assert watch.committed().tolist() == [0, 5, 5]
@@ -104,8 +107,8 @@ class TestCommitted:
 
     def test_never_falls(self, settings, table, manual_clock):
         """What a group has once gone past, it has gone past, even when it rewinds or cannot be seen."""
-        commits = Commits(dr=5)
-        watch = SinkWatch(settings, 0, table, commits, nothing, manual_clock)
+        commits = Commits(manual_clock, dr=5)
+        watch = SinkWatch(settings, 0, table, commits, nothing)
         watch.committed()
         for offsets in ({"dr": 3}, {}):
             commits.offsets = offsets
@@ -114,7 +117,7 @@ class TestCommitted:
 
     def test_without_a_group(self, offline, table, manual_clock):
         """A sink without a group is asked about nothing."""
-        commits = Commits(dr=5)
-        watch = SinkWatch(offline.config().pipelines["payments"], 0, table, commits, nothing, manual_clock)
+        commits = Commits(manual_clock, dr=5)
+        watch = SinkWatch(offline.config().pipelines["payments"], 0, table, commits, nothing)
         assert watch.committed().tolist() == []
         assert commits.asked == []

@@ -21,7 +21,14 @@ from dupscope.kafka.settings import DENIED
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "configuration.md"
-EXAMPLE = ROOT / "examples" / "dupscope.yaml"
+EXAMPLES = ROOT / "examples"
+FIRST_EXAMPLE = "dupscope"
+MORE_EXAMPLES = {
+    "Chain": "chain",
+    "Fan-out": "fan-out",
+    "Active-active": "active-active",
+    "Failover": "failover",
+}
 
 SECTIONS = (
     ("The file", tree.Document),
@@ -71,6 +78,52 @@ An unknown key is an error.
   metrics. The stages of a pipeline are `source`, its mirrors and its sinks, each with a name of its own.
 """
 
+PATTERNS = """\
+## Topics by pattern
+
+An entry of `topics` that begins with `^` is a regular expression, in Python's syntax, and must match the
+whole name of a topic: `^payments` is `payments` alone, `^payments-.*` is every name that begins so. Topics
+that appear later belong to the log too. Names that begin with `__` are Kafka's own and match no pattern. A
+topic that is named as well counts once.
+
+A topic that a source's pattern matches is a logical topic of its own name. From the name of a mirror's topic
+the policy is undone: with `default`, what stands before a separator is taken for the alias, the shortest
+alias first; with `identity` the name is kept; with `map` it is looked up. What is left must be a topic of a
+log that the mirror copies, named there or matched by a pattern there, also down a chain; otherwise the topic
+does not belong to the mirror. So a wide pattern does no harm on a mirror, but a source's pattern should not
+match what mirrors write (`dupscope check` says so).
+"""
+
+REDRIVE_HEADERS = {
+    "`kafka_dlt-original-topic`, `kafka_dlt-original-offset`": (
+        "Spring Kafka, on what it sends to a dead-letter topic; they stay on a record that is sent back with "
+        "its headers"
+    ),
+    "`retry_topic-attempts`, `retry_topic-original-timestamp`": "Spring Kafka's retry topics",
+    "`__connect.errors.topic`": (
+        "Kafka Connect's dead-letter queue, where `errors.deadletterqueue.context.headers.enable` is set"
+    ),
+}
+"""Headers that tools set on what was sent before, and which tools."""
+
+MARKS = """\
+## Intended replays
+
+Duplicates that somebody means are counted in `dupscope_intended_duplicates_total` and never in
+`dupscope_duplicates_total`. They are recognised in two ways.
+
+**By marks on the records** (`redrive`; the reason is `redrive`): a record that has one of `headers`, whatever
+its value, or whose `producers.header` holds one of `producers.names`. Some tools set headers already:
+"""
+
+WINDOWS = """\
+A tool that sets none, or takes them off again, needs a mark of its own, such as `x-redrive`.
+
+**By a window that is announced** (`replays`, each with its reason): the duplicates of one stage whose own
+timestamp is not before `from` and before `to`. That is the timestamp of the copy which was sent again, or for
+a sink the time of the effect. The file's `replays` are read again while dupscope runs, whatever else has
+changed in the file. A duplicate that was counted before its replay was announced stays counted.
+"""
 
 LINE = {
     "key": "p-17",
@@ -87,11 +140,19 @@ LINE = {
 
 def page() -> str:
     """The whole page."""
-    example = EXAMPLE.read_text("utf-8").rstrip()
-    parts = [HEAD, "## Example", f"```yaml\n{example}\n```"]
+    parts = [HEAD, "## Example", _example(FIRST_EXAMPLE), "## Other shapes"]
+    for title, name in MORE_EXAMPLES.items():
+        parts += [f"### {title}", _example(name)]
     for title, node in SECTIONS:
         parts += [f"## `{title}`" if "." in title or title.islower() else f"## {title}", _table(node)]
-    return "\n\n".join(part.rstrip() for part in [*parts, _audit_lines(), _denied()]) + "\n"
+    parts += [PATTERNS, _example("patterns"), MARKS, _redrive_headers(), WINDOWS, _example("replays")]
+    parts += [_audit_lines(), _denied()]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _example(name: str) -> str:
+    """A file of the examples' folder, each of which is a configuration that loads."""
+    return f"```yaml\n{(EXAMPLES / name).with_suffix('.yaml').read_text('utf-8').rstrip()}\n```"
 
 
 def _table(node: type[tree.Node]) -> str:
@@ -136,6 +197,11 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     if default is None or default in ({}, []) or isinstance(default, tree.Node):
         return ""
     return f"`{flow(written(default))}`"
+
+
+def _redrive_headers() -> str:
+    rows = "\n".join(f"| {names} | {tool} |" for names, tool in REDRIVE_HEADERS.items())
+    return f"| header | set by |\n| --- | --- |\n{rows}"
 
 
 def _audit_lines() -> str:

@@ -12,6 +12,7 @@ from dupscope.config.load import load
 from dupscope.config.reader import LATER, hints, unwrap
 
 ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 NODES = [node for node in vars(tree).values() if isinstance(node, type) and issubclass(node, tree.Node)]
 
 
@@ -47,7 +48,9 @@ class TestDocumentation:
 
         assert (done.returncode, done.stderr) == (0, "")
 
-    def test_the_example_is_a_valid_configuration(self):
-        config = load(ROOT / "examples" / "dupscope.yaml", {})
+    @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+    def test_every_example_is_a_valid_configuration_and_on_the_page(self, example):
+        config = load(example, {})
 
         assert [*config.pipelines] == ["payments"]
+        assert example.read_text() in (ROOT / "docs" / "configuration.md").read_text()

@@ -9,6 +9,8 @@ import pytest
 from support import verification
 from support.rig import Rig
 
+pytest.register_assert_rewrite("support.agreement")
+
 
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:

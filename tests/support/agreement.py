@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from support import verification
 from support.dupscope_process import DupscopeProcess, Sample, Series, named, series, total
@@ -64,27 +65,26 @@ def expected_metrics(checkpoint: Checkpoint) -> dict[Series, float]:
 def told(lists: Lists) -> dict[tuple[str, frozenset[tuple[str, str]]], int]:
     """Values by metric and labels, the pipeline's apart."""
     values: Counter[tuple[str, frozenset[tuple[str, str]]]] = Counter()
-
-    def put(metric: str, count: int, **labels: str) -> None:
-        values[metric, frozenset(labels.items())] += count
-
-    for stage, records in lists.logs.items():
-        for topic, count in Counter(lists.flow.logical_topic(one.topic) for one in records).items():
-            put("records_total", count, stage=stage, topic=topic)
-    for sink, count in lists.audit_lines.items():
-        put("audit_lines_total", count, stage=sink)
-    truth = lists.truth
-    for (layer, stage, topic, kind), count in truth.duplicates.items():
-        put("duplicates_total", count, layer=layer, stage=stage, topic=topic, kind=kind)
-    for (sink, origin), count in truth.effects.items():
-        put("duplicate_effects_total", count, stage=sink, origin=origin)
-    for sink, count in truth.extra_copies.items():
-        put("sink_extra_copies_total", count, stage=sink)
-    for mirror, count in truth.missing.items():
-        put("missing_total", count, layer="mirror", stage=mirror)
-    for (layer, stage, reason), count in truth.unverified.items():
-        put("unverified_total", count, layer=layer, stage=stage, reason=reason)
+    for metric, labels, counts in tables(lists):
+        for key, count in counts.items():
+            told_labels = zip(labels, key if isinstance(key, tuple) else (key,), strict=True)
+            values[metric, frozenset(told_labels)] += count
     return values
+
+
+def tables(lists: Lists) -> Iterator[tuple[str, tuple[str, ...], Mapping[Any, int]]]:
+    """Metric, labels, and counts by those labels' values."""
+    truth = lists.truth
+    for stage, records in lists.logs.items():
+        read = Counter((stage, lists.flow.logical_topic(one.topic)) for one in records)
+        yield "records_total", ("stage", "topic"), read
+    yield "audit_lines_total", ("stage",), lists.audit_lines
+    yield "duplicates_total", ("layer", "stage", "topic", "kind"), truth.duplicates
+    yield "intended_duplicates_total", ("layer", "stage", "reason"), truth.intended
+    yield "duplicate_effects_total", ("stage", "origin"), truth.effects
+    yield "sink_extra_copies_total", ("stage",), truth.extra_copies
+    yield "missing_total", ("layer", "stage"), {("mirror", name): n for name, n in truth.missing.items()}
+    yield "unverified_total", ("layer", "stage", "reason"), truth.unverified
 
 
 def differences(

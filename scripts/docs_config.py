@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from dupscope.audit.settings import FIELDS
 from dupscope.config import tree, values
 from dupscope.config.mask import written
-from dupscope.config.reader import flow, hints, origin_of, unwrap
+from dupscope.config.reader import flow, hints, origin_of, stands_alone, unwrap
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.settings import DENIED
 
@@ -29,6 +30,9 @@ SECTIONS = (
     ("pipelines.NAME.mirrors.STAGE", tree.MirrorNode),
     ("pipelines.NAME.sinks.STAGE", tree.SinkNode),
     ("pipelines.NAME.sinks.STAGE.audit", tree.AuditNode),
+    ("pipelines.NAME.redrive", tree.RedriveNode),
+    ("pipelines.NAME.redrive.producers", tree.ProducersNode),
+    ("replays[]", tree.ReplayNode),
     ("state", tree.StateNode),
     ("limits", tree.LimitsNode),
     ("web", tree.WebNode),
@@ -38,6 +42,7 @@ SECTIONS = (
 FORMS = {
     values.Duration: "duration",
     values.Size: "size",
+    values.Moment: "time",
     values.StartAt: "duration, `earliest` or `latest`",
     values.ListenAddress: "address",
     values.PolicySpec: "policy",
@@ -98,7 +103,8 @@ def _table(node: type[tree.Node]) -> str:
 def _row(node: type[tree.Node], field: msgspec.structs.FieldInfo) -> Iterator[str]:
     kind, meta = unwrap(hints(node)[field.name])
     yield f"`{field.encode_name}`"
-    yield _form(kind)
+    form = _form(kind)
+    yield f"{_form(get_args(kind)[0])}, or a {form}" if stands_alone(meta) else form
     yield _default(field)
     yield (meta.description or "").replace("|", r"\|") if meta else ""
 
@@ -118,7 +124,7 @@ def _form(kind: Any) -> str:  # noqa: ANN401 - a type as an annotation writes it
 
 
 def _anchor(title: str) -> str:
-    return title.lower().replace(".", "").replace(" ", "-")
+    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
@@ -127,7 +133,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     default = field.default
     if default is msgspec.NODEFAULT:
         default = field.default_factory()
-    if default is None or default == {} or isinstance(default, tree.Node):
+    if default is None or default in ({}, []) or isinstance(default, tree.Node):
         return ""
     return f"`{flow(written(default))}`"
 

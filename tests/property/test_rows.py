@@ -11,7 +11,7 @@ from dupscope.ledger.rows import Rows
 from dupscope.model.topology import Log, Sink, Topology
 from property.settings import settings_profile
 
-PAIR = Topology("p", (Log("source", "a"), Log("dr", "b", upstream=0)), (Sink("charger", (1,)),))
+PAIR = Topology("p", (Log("source", "a"), Log("dr", "b", upstream=(0,))), (Sink("charger", (1,)),))
 ABSENT = (1 << 63, 5)
 
 settings_profile()

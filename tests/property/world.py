@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dupscope.model.topology import SOURCE, Topology
+from dupscope.model.topology import Topology
 from support.brute import Copy, Effect, Where
 
 NOW_MS = 1_700_000_000_000
@@ -102,7 +102,12 @@ class World:
             Slot(log, number) for log in range(len(topology.logs)) for number in range(scenario.partitions)
         ]
         self.audit: list[list[tuple[int, Effect]]] = [[] for _ in topology.sinks]
-        self._mirrored = {(m, n): 0 for m in topology.mirrors for n in range(scenario.partitions)}
+        self._mirrored = {
+            (mirror, log, number): 0
+            for mirror in topology.mirrors
+            for log in topology.logs[mirror].upstream
+            for number in range(scenario.partitions)
+        }
         self._acted: dict[tuple[int, int], int] = {}
         self._effects = 0
 
@@ -153,11 +158,12 @@ class World:
         slot.records.append((self.sequence, Copy(where, timestamp, key, content)))
 
     def _produce(self, tape: Tape) -> None:
-        recent = [copy for slot in self.slots[: self.scenario.partitions] for _, copy in slot.records]
+        source = tape.below(len(self.topology.sources)) if len(self.topology.sources) > 1 else 0
+        recent = [c for slot in self.slots if self.topology.is_source(slot.log) for _, c in slot.records]
         if recent and tape.one_in(4):
             last = max(recent, key=lambda copy: copy.timestamp)
             number = tape.below(self.scenario.partitions)
-            self._append(self.slot(SOURCE, number), last.key, last.timestamp, last.content)
+            self._append(self.slot(source, number), last.key, last.timestamp, last.content)
             return
         key = tape.below(self.scenario.keys)
         payload = 1 + tape.below(3)
@@ -165,18 +171,20 @@ class World:
         if tape.one_in(5):
             number = tape.below(self.scenario.partitions)
         timestamp = self.clock_ms - tape.below(self.scenario.disorder_ms)
-        self._append(self.slot(SOURCE, number), key, timestamp, (key + 1) * KEY_DIGEST + payload)
+        self._append(self.slot(source, number), key, timestamp, (key + 1) * KEY_DIGEST + payload)
 
     def _mirror(self, tape: Tape) -> None:
         if not self.topology.mirrors:
             return
         mirror = self.topology.mirrors[tape.below(len(self.topology.mirrors))]
         number = tape.below(self.scenario.partitions)
-        upstream = self.slot(self.topology.logs[mirror].upstream or SOURCE, number)
-        cursor = self._mirrored[mirror, number]
+        logs = self.topology.logs[mirror].upstream
+        log = logs[tape.below(len(logs))] if len(logs) > 1 else logs[0]
+        upstream = self.slot(log, number)
+        cursor = self._mirrored[mirror, log, number]
         how = tape.below(16)
         if how == 15:
-            self._mirrored[mirror, number] = max(0, cursor - 1 - tape.below(3))
+            self._mirrored[mirror, log, number] = max(0, cursor - 1 - tape.below(3))
             return
         for _ in range(1 + tape.below(3)):
             if cursor >= len(upstream.records):
@@ -184,7 +192,7 @@ class World:
             if how != 14:
                 self._deliver(upstream.records[cursor][1], mirror, tape, garbled=how == 13)
             cursor += 1
-        self._mirrored[mirror, number] = cursor
+        self._mirrored[mirror, log, number] = cursor
 
     def _deliver(self, copy: Copy, mirror: int, tape: Tape, *, garbled: bool) -> None:
         number, timestamp, content = copy.where.partition, copy.timestamp, copy.content
@@ -255,7 +263,7 @@ class World:
         slot = self.slots[tape.below(len(self.slots))]
         if slot.open_from is not None:
             self._end_transaction(slot, abort=tape.one_in(2))
-        elif slot.records and slot.log == SOURCE:
+        elif slot.records and self.topology.is_source(slot.log):
             slot.open_from = len(slot.records)
             key = tape.below(self.scenario.keys)
             self._append(slot, key, self.clock_ms, (key + 1) * KEY_DIGEST + 1)

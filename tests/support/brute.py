@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dupscope.model.topology import SOURCE, Topology
+from dupscope.model.topology import Topology
 
 RANK = {"original": 0, "produce": 1, "mirror": 2}
 
@@ -37,8 +37,13 @@ class Copy(NamedTuple):
         return self.content & 0xFFFFFFFF
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        return self.timestamp, self.where.partition, self.where.offset
+    def order(self) -> tuple[int, int, int, int]:
+        return self.timestamp, *self.place
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """The order within a time; logs are numbered in the order of their clusters' names."""
+        return self.where.partition, self.where.offset, self.where.log
 
 
 class Effect(NamedTuple):
@@ -67,7 +72,7 @@ class Lineage:
     copies: dict[int, Copy]
 
     @property
-    def height(self) -> tuple[int, tuple[int, int, int]]:
+    def height(self) -> tuple[int, tuple[int, int, int, int]]:
         return RANK[self.maker], next(iter(self.copies.values())).order
 
     def first(self, reads: tuple[int, ...]) -> Where:
@@ -106,6 +111,11 @@ class Case:
     orphans: list[Copy] = field(default_factory=list)
     twins: dict[Copy, Copy] = field(default_factory=dict)
     sinks: dict[int, SinkTerms] = field(default_factory=dict)
+    sources: list[Copy] = field(default_factory=list)
+
+    def above(self, mirror: int, topology: Topology) -> list[Copy]:
+        """The copies in the logs that a mirror copies."""
+        return [copy for log in topology.logs[mirror].upstream for copy in self.copies[log]]
 
 
 @dataclass
@@ -157,15 +167,19 @@ class Oracle:
     def _stage(self, log: int) -> str:
         return self.topology.logs[log].name
 
+    def _is_source(self, copy: Copy) -> bool:
+        return not self.topology.logs[copy.where.log].upstream
+
     # cases
 
     def _cases(self, key: int, copies: list[Copy]) -> tuple[list[Case], list[Copy]]:
         cases: list[Case] = []
         last = None
-        for copy in sorted((c for c in copies if c.where.log == SOURCE), key=lambda c: c.order):
+        for copy in sorted((c for c in copies if self._is_source(c)), key=lambda c: c.order):
             if last is None or copy.timestamp - last > self.window_ms:
                 cases.append(Case(key, [[] for _ in self.topology.logs]))
-            cases[-1].copies[SOURCE].append(copy)
+            cases[-1].sources.append(copy)
+            cases[-1].copies[copy.where.log].append(copy)
             last = copy.timestamp
         homeless = []
         for mirror in self.topology.mirrors:
@@ -178,10 +192,9 @@ class Oracle:
 
     def _homes(self, copies: list[Copy], mirror: int, cases: list[Case]) -> dict[Copy, Case | None]:
         """The case of each downstream copy: that of its upstream copy, else the nearest in time."""
-        upstream = self.topology.logs[mirror].upstream or SOURCE
-        ups = [up for case in cases for up in case.copies[upstream]]
+        ups = [up for case in cases for up in case.above(mirror, self.topology)]
         pairs = self._pairs_by_tag(ups, copies, mirror)
-        owner = {up: case for case in cases for up in case.copies[upstream]}
+        owner = {up: case for case in cases for up in case.above(mirror, self.topology)}
         homes: dict[Copy, Case | None] = {down: owner[up] for up, down in pairs.items()}
         for copy in copies:
             if copy not in homes:
@@ -192,7 +205,7 @@ class Oracle:
         return {copy: homes[copy] for copy in copies}
 
     def _nearest(self, copy: Copy, cases: list[Case]) -> Case | None:
-        near = [(_apart(up, copy), i) for i, c in enumerate(cases) for up in c.copies[SOURCE]]
+        near = [(_apart(up, copy), i) for i, c in enumerate(cases) for up in c.sources]
         near = [one for one in near if one[0] <= self.window_ms]
         return cases[min(near)[1]] if near else None
 
@@ -208,11 +221,10 @@ class Oracle:
     # lineages
 
     def _trace(self, case: Case) -> None:
-        for index, copy in enumerate(case.copies[SOURCE]):
-            case.lineages.append(Lineage("produce" if index else "original", {SOURCE: copy}))
+        for index, copy in enumerate(case.sources):
+            case.lineages.append(Lineage("produce" if index else "original", {copy.where.log: copy}))
         for mirror in self.topology.mirrors:
-            upstream = self.topology.logs[mirror].upstream or SOURCE
-            ups, downs = case.copies[upstream], case.copies[mirror]
+            ups, downs = case.above(mirror, self.topology), case.copies[mirror]
             case.excess[mirror], case.deficit[mirror] = [], []
             if not ups:
                 case.orphans += downs
@@ -220,7 +232,7 @@ class Oracle:
             pairs = self._pairs(ups, downs, mirror)
             case.twins.update({down: up for up, down in pairs.items()})
             for lineage in list(case.lineages):
-                up = lineage.copies.get(upstream)
+                up = next((copy for copy in lineage.copies.values() if copy in ups), None)
                 if up is not None and up in pairs:
                     lineage.copies[mirror] = pairs[up]
                 elif up is not None:
@@ -241,9 +253,9 @@ class Oracle:
 
     def _pairs_by_tag(self, ups: list[Copy], downs: list[Copy], mirror: int) -> dict[Copy, Copy]:
         pairs: dict[Copy, Copy] = {}
-        place = sorted(downs, key=lambda c: c.where[1:])
+        place = sorted(downs, key=lambda c: c.place)
         for same_partition in (True, False):
-            for up in sorted(ups, key=lambda c: c.where[1:]):
+            for up in sorted(ups, key=lambda c: c.place):
                 for down in place:
                     if up in pairs or down in pairs.values():
                         continue
@@ -254,13 +266,12 @@ class Oracle:
         return pairs
 
     def _report_copies(self, case: Case, truth: Truth) -> None:
-        original, *further = case.copies[SOURCE]
+        original, *further = case.sources
         for copy in further:
             kind = "identical" if copy.payload == original.payload else "conflicting"
-            truth.found[case.key][Found(self._stage(SOURCE), copy.where)] = kind
+            truth.found[case.key][Found(self._stage(copy.where.log), copy.where)] = kind
         for mirror, copies in case.excess.items():
-            upstream = self.topology.logs[mirror].upstream or SOURCE
-            known = {up.payload for up in case.copies[upstream]}
+            known = {up.payload for up in case.above(mirror, self.topology)}
             for copy in copies:
                 kind = "identical" if copy.payload in known else "conflicting"
                 truth.found[case.key][Found(self._stage(mirror), copy.where)] = kind
@@ -285,7 +296,7 @@ class Oracle:
     def _case_of(self, effect: Effect, cases: list[Case], reads: tuple[int, ...]) -> int | None:
         result = None
         for index, case in enumerate(cases):
-            if effect.where is None and case.copies[SOURCE][0].timestamp <= effect.at:
+            if effect.where is None and case.sources[0].timestamp <= effect.at:
                 result = index
             for lineage in case.lineages:
                 if any(log in reads and c.where == effect.where for log, c in lineage.copies.items()):
@@ -320,7 +331,7 @@ class Oracle:
         if not readable:
             return
         consume = max(0, len(effects) - len(readable))
-        truth.floating[sink, case.key, case.lineages[0].copies[SOURCE].where] += consume
+        truth.floating[sink, case.key, case.sources[0].where] += consume
         terms = self._terms(sink, case, len(effects), consume, min(len(effects), len(readable)))
         terms.origins.update(lineage.maker for lineage in readable[1 : len(effects)])
         terms.origins["consume"] += consume
@@ -329,13 +340,16 @@ class Oracle:
     def _terms(self, sink: int, case: Case, effects: int, consume: int, acted: int) -> SinkTerms:
         reads = self.topology.sinks[sink].reads
         readable = [x for x in case.lineages if set(reads) & set(x.copies)]
-        path = [log for log in self.topology.seen_by(sink) if log != SOURCE]
-        produce = len(case.copies[SOURCE]) - 1
-        if SOURCE in reads:
-            mirror, missing = sum(1 for x in readable if x.maker == "mirror"), 0
+        path = self.topology.seen_by(sink)
+        sources = [copy for copy in case.sources if copy.where.log in path]
+        produce = len(sources) - 1
+        mirrors = [log for log in path if log in self.topology.mirrors]
+        if len(reads) == 1 and reads[0] in mirrors:
+            mirror = sum(len(case.excess[log]) for log in mirrors)
+            missing = sum(len(case.deficit[log]) for log in mirrors)
         else:
-            mirror = sum(len(case.excess[log]) for log in path)
-            missing = sum(len(case.deficit[log]) for log in path)
+            mirror = sum(1 for x in readable if x.maker == "mirror")
+            missing = len(sources) - sum(1 for x in readable if x.maker != "mirror")
         return SinkTerms(effects, len(readable), produce, mirror, missing, len(readable) - acted, consume)
 
     # losses
@@ -343,7 +357,9 @@ class Oracle:
     def _overtaken(self, truth: Truth, copies: list[Copy]) -> None:
         """Upstream copies in deficit with a later copy of their partition that arrived by tag."""
         for mirror in self.topology.mirrors:
-            upstream = self.topology.logs[mirror].upstream or SOURCE
+            upstream, *others = self.topology.logs[mirror].upstream
+            if others:
+                continue
             reached = self._reached(mirror, upstream, copies)
             for case in truth.cases:
                 for copy in case.deficit[mirror]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from dupscope.kafka.client import ClientLog
 from dupscope.kafka.errors import BrokersUnreachableError
 from dupscope.kafka.groups import GroupOffsets
-from dupscope.kafka.offsets import EndOffsets
+from dupscope.kafka.offsets import EndOffsets, Ends
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.model.errors import ClusterError
 
@@ -73,8 +74,8 @@ class Clusters:
             raise
         self._silent_since.pop(cluster, None)
 
-    def high_watermarks(self, cluster: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-        """High watermarks of all partitions that the topics have now. Raises ClusterError."""
+    def high_watermarks(self, cluster: str, topics: TopicSelection) -> Ends:
+        """High watermarks of all partitions that the topics of a log have now. Raises ClusterError."""
         with self.asking(cluster):
             return self._ends[cluster].high_watermarks(topics)
 

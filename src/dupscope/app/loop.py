@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from dupscope.app.publish import CommitTimer, Publisher
+from dupscope.app.replays import DeclaredReplays
 from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.causes.explain import explain
 from dupscope.forensics.ledgerfile import LedgerFile
@@ -35,12 +36,18 @@ class Loop:
     """Runs all pipelines of one process in one thread, until `stop` or, if asked, until caught up."""
 
     def __init__(
-        self, watches: list[PipelineWatch], store: Store, metrics: Metrics, findings: FindingLog
+        self,
+        watches: list[PipelineWatch],
+        store: Store,
+        metrics: Metrics,
+        findings: FindingLog,
+        replays: DeclaredReplays,
     ) -> None:
         self._watches = watches
         self._store = store
         self._metrics = metrics
         self._findings = findings
+        self._replays = replays
         self._publishers = {watch.settings.name: Publisher(metrics, watch) for watch in watches}
         self._log = structlog.get_logger()
         self._stopping = False
@@ -77,15 +84,17 @@ class Loop:
     # ------------------------------------------------------------------ steps
 
     def _open(self) -> None:
-        """Open what is not open yet, once in a while, and say what cannot be read."""
+        """Open what is not open yet, once in a while, and say what cannot be read. Hear of replays."""
         now = time.monotonic()
         if now - self._opened_at >= OPEN_AGAIN_SECONDS:
             self._opened_at = now
+            replays = self._replays.refresh()
             for watch in self._watches:
+                watch.replays = replays.get(watch.settings.name, ())
                 names = watch.topology.logs
-                problems = {names[log].name: problem for log, problem in watch.open().items()}
+                problems = {names[log].name: problem for log, problem in watch.tails.open().items()}
                 self._report(watch, problems | watch.unreadable_audits())
-        if not any(watch.open_logs for watch in self._watches):
+        if not any(watch.tails.open_logs for watch in self._watches):
             time.sleep(IDLE_SECONDS)
 
     def _judge(self, work: CycleWork) -> None:
@@ -96,7 +105,7 @@ class Loop:
     def _unit(self, cycle: list[CycleWork]) -> Commit:
         return Commit(
             self._number,
-            {work.watch.settings.name: work.watch.positions() for work in cycle},
+            {work.watch.settings.name: work.watch.tails.positions() for work in cycle},
             {work.watch.settings.name: work.watch.audited() for work in cycle},
             tuple(finding for work in cycle for finding in work.findings),
         )
@@ -127,7 +136,7 @@ class Loop:
             f"{watch.settings.name}: {log.name}"
             for watch in self._watches
             for index, log in enumerate(watch.topology.logs)
-            if index not in watch.open_logs
+            if index not in watch.tails.open_logs
         ]
         if absent:
             return f"cannot read {', '.join(absent)} yet"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from dupscope.app.shapes import layer_of
+from dupscope.app.shapes import layer_of, shape_of
 from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.ledger.judge import sink_stage
 from dupscope.ledger.outcome import Outcome
@@ -21,6 +21,7 @@ class Publisher:
         self._watch = watch
         self._name = watch.settings.name
         self._evictions = 0
+        self._declared: object = None
 
     def reads(self, reads: Reads) -> None:
         """Count what was read."""
@@ -53,6 +54,8 @@ class Publisher:
         """Count what was concluded."""
         for finding in findings:
             self._finding(finding)
+        for (layer, stage, replay), count in outcome.intended.items():
+            self._metrics.add("intended_duplicates_total", (self._name, layer, stage, replay), count)
         for (layer, stage, reason), count in outcome.unverified.items():
             self._metrics.add("unverified_total", (self._name, layer, stage, reason), count)
         for stage, count in outcome.missing.items():
@@ -68,6 +71,7 @@ class Publisher:
 
     def state(self) -> None:
         """Set what is true now."""
+        self._declare()
         watch, held = self._watch, self._watch.ledger.held
         self._metrics.set("index_keys", (self._name,), len(held.rows))
         self._metrics.set("index_limit_keys", (self._name,), held.rows.capacity)
@@ -77,6 +81,8 @@ class Publisher:
         self._metrics.add("index_evictions_total", (self._name,), new)
         for log in range(len(watch.topology.logs)):
             self._log_state(log)
+        for name, logs in watch.topology.stages.items():
+            self._coverage(name, logs)
         for stage, count in watch.ledger.suspects().items():
             self._suspects(stage, count)
 
@@ -91,17 +97,28 @@ class Publisher:
     def _log_state(self, log: int) -> None:
         watch, stage = self._watch, self._stage(log)
         cluster = watch.topology.logs[log].cluster
-        for topic, lag in watch.lag_records(log).items():
+        for topic, lag in watch.tails.lag_records(log).items():
             labels = (self._name, stage, cluster, topic)
-            self._metrics.set("tail_up", labels, float(watch.is_up(log)))
+            self._metrics.set("tail_up", labels, float(watch.tails.is_up(log)))
             self._metrics.set("tail_lag_records", labels, lag)
-        if log in watch.open_logs:
-            since = watch.covered_since_ms(log)
-            self._metrics.set("coverage_start_timestamp_seconds", (self._name, stage), (since or 0) / 1000)
+
+    def _coverage(self, name: str, logs: tuple[int, ...]) -> None:
+        """Of several sources the one that was read the least far back."""
+        if self._watch.tails.open_logs.issuperset(logs):
+            since = max(self._watch.covered_since_ms(log) or 0 for log in logs)
+            self._metrics.set("coverage_start_timestamp_seconds", (self._name, name), since / 1000)
+
+    def _declare(self) -> None:
+        """Create the series of topics and replays that were not known before."""
+        watch = self._watch
+        known = [watch.tails.topics(log) for log in range(len(watch.topology.logs))]
+        if self._declared != (known, watch.replays):
+            self._declared = (known, watch.replays)
+            self._metrics.declare(shape_of(watch.settings, known, watch.replays))
 
     def _suspects(self, stage: int, count: int) -> None:
         topology = self._watch.topology
-        layer = layer_of(stage) if stage >= 0 else Layer.CONSUME
+        layer = layer_of(topology, stage) if stage >= 0 else Layer.CONSUME
         name = topology.logs[stage].name if stage >= 0 else topology.sinks[sink_stage(stage)].name
         oldest = self._watch.ledger.oldest_suspect_ms(stage) if count else None
         labels = (self._name, layer, name)

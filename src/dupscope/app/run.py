@@ -15,6 +15,7 @@ from dupscope import __version__
 from dupscope.app.clusters import Clusters
 from dupscope.app.logs import client_log, configure
 from dupscope.app.loop import Loop
+from dupscope.app.replays import DeclaredReplays
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.config.settings import Config
@@ -40,12 +41,14 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
         watches = [PipelineWatch(config, each, secret, clusters, keep_lines=keep) for each in pipelines]
         for watch in watches:
             stack.callback(watch.close)
-        metrics = Metrics([shape_of(each) for each in pipelines], __version__)
+        metrics = Metrics([shape_of(watch.settings, replays=watch.replays) for watch in watches], __version__)
         server = MetricsServer(metrics, config.listen.host, config.listen.port)
         stack.callback(server.stop)
         lines = LedgerFile(ledger_file)
         stack.callback(lines.close)
-        loop = Loop(watches, Store(), metrics, FindingLog(logger, metrics, config.log.findings_per_second))
+        findings = FindingLog(logger, metrics, config.log.findings_per_second)
+        replays = DeclaredReplays(config.file, config.replays)
+        loop = Loop(watches, Store(), metrics, findings, replays)
         logger.info("starting", version=__version__, config=config.masked)
         stack.enter_context(_signals(loop))
         server.start()

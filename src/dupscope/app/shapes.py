@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
 from dupscope.audit.reasons import InvalidReason
 from dupscope.config.settings import PipelineSettings
 from dupscope.fingerprint.unkeyed import Unkeyed
 from dupscope.model.finding import Layer, Reason
-from dupscope.model.topology import SOURCE
+from dupscope.model.replay import REDRIVE, Replay
+from dupscope.model.topology import Topology
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
-HOLE_REASONS = ("offset_out_of_range",)
+HOLE_REASONS = ("offset_out_of_range", "log_start_moved", "topic_recreated")
 TAIL_ERRORS = (
     "unreachable",
     "access_denied",
@@ -23,36 +26,34 @@ TAIL_ERRORS = (
 """The client has many more errors; these are the ones to expect. Others get a series when they happen."""
 
 
-def layer_of(log: int) -> Layer:
+def layer_of(topology: Topology, log: int) -> Layer:
     """The layer of a log's stage."""
-    return Layer.PRODUCE if log == SOURCE else Layer.MIRROR
+    return Layer.PRODUCE if topology.is_source(log) else Layer.MIRROR
 
 
-def shape_of(settings: PipelineSettings) -> PipelineShape:
-    """The stages, topics, tails and closed reason sets of one pipeline."""
+def shape_of(
+    settings: PipelineSettings,
+    found: Sequence[Mapping[str, str]] | None = None,
+    replays: Iterable[Replay] = (),
+) -> PipelineShape:
+    """The stages, topics, tails and closed reason sets of one pipeline.
+
+    `found` are the topics known by now, by log: physical topic -> logical topic; None: those named.
+    """
     topology = settings.topology
-    logs = tuple(
-        StageShape(
-            log.name,
-            layer_of(index),
-            () if log.upstream is None else (topology.logs[log.upstream].name,),
-        )
-        for index, log in enumerate(topology.logs)
-    )
-    sinks = tuple(
-        StageShape(sink.name, Layer.CONSUME, tuple(topology.logs[log].name for log in sink.reads))
-        for sink in topology.sinks
-    )
+    topics = [selection.names for selection in settings.topics] if found is None else found
+    declared = dict.fromkeys(replay.reason for replay in replays)
     return PipelineShape(
         name=settings.name,
-        stages=(*logs, *sinks),
-        topics=tuple(dict.fromkeys(settings.topics[SOURCE].values())),
+        stages=tuple(_stages(topology)),
+        topics=tuple(dict.fromkeys(logical for log in topology.sources for logical in topics[log].values())),
         tails=tuple(
             TailShape(log.name, log.cluster, topic)
             for index, log in enumerate(topology.logs)
-            for topic in settings.topics[index]
+            for topic in topics[index]
         ),
         reasons={
+            "intended_duplicates_total": (*((REDRIVE,) if settings.redrive else ()), *declared),
             "unkeyed_records_total": tuple(Unkeyed),
             "unverified_total": tuple(Reason),
             "coverage_holes_total": HOLE_REASONS,
@@ -61,3 +62,15 @@ def shape_of(settings: PipelineSettings) -> PipelineShape:
         },
         team=settings.team or "",
     )
+
+
+def _stages(topology: Topology) -> Iterator[StageShape]:
+    for name, logs in topology.stages.items():
+        above = [upstream for log in logs for upstream in topology.logs[log].upstream]
+        yield StageShape(name, layer_of(topology, logs[0]), _names(topology, above))
+    for sink in topology.sinks:
+        yield StageShape(sink.name, Layer.CONSUME, _names(topology, sink.reads))
+
+
+def _names(topology: Topology, logs: Iterable[int]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(topology.logs[log].name for log in logs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +26,7 @@ class SinkWatch:
         sink: int,
         table: PartitionTable,
         clusters: Clusters,
+        discover: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
@@ -33,6 +34,8 @@ class SinkWatch:
         self._sink = settings.topology.sinks[sink]
         self._table = table
         self._clusters = clusters
+        self._discover = discover
+        self._discovered_at = -POLL_SECONDS
         self._committed = np.zeros(0, np.int64)
         self._polled_at = -POLL_SECONDS
 
@@ -44,13 +47,29 @@ class SinkWatch:
         """
         if number >= MOST_PARTITIONS:
             return None
-        for log in self._sink.reads:
-            if cluster in {None, self._settings.topology.logs[log].cluster}:
-                sibling = self._table.find(log, topic, 0)
-                if sibling is not None:
-                    partition = replace(self._table[sibling], number=number)
-                    return self._table.slot(partition), partition.logical_topic
+        logs = [log for log in self._sink.reads if cluster in {None, self._settings.topology.logs[log].cluster}]
+        found = self._place(logs, topic, number)
+        if found is None and self._look_again(logs, topic):
+            found = self._place(logs, topic, number)
+        return found
+
+    def _place(self, logs: Sequence[int], topic: str, number: int) -> tuple[int, str] | None:
+        for log in logs:
+            sibling = self._table.find(log, topic, 0)
+            if sibling is not None:
+                partition = replace(self._table[sibling], number=number)
+                return self._table.slot(partition), partition.logical_topic
         return None
+
+    def _look_again(self, logs: Sequence[int], topic: str) -> bool:
+        """Discover a topic that the sink was quicker to find than the tails; once in a while."""
+        if self._clock() - self._discovered_at < POLL_SECONDS:
+            return False
+        mine = [log for log in logs if topic in self._settings.topics[log].chosen([topic])]
+        for log in mine:
+            self._discovered_at = self._clock()
+            self._discover(log)
+        return bool(mine)
 
     def committed(self) -> I64:
         """The group's committed offsets by slot, at most `POLL_SECONDS` old; 0 where unknown."""

@@ -10,12 +10,15 @@ from pathlib import Path
 from dupscope.audit.settings import FIELDS, AuditSettings
 from dupscope.config.mask import plain
 from dupscope.config.problems import Problems, join, nearest
+from dupscope.config.replays import replays
 from dupscope.config.secrets import Surroundings, resolve
 from dupscope.config.settings import Config, Limits, LogSettings, PipelineSettings
 from dupscope.config.stages import Stages, stages
-from dupscope.config.tree import AuditNode, Document, PipelineNode
+from dupscope.config.tree import AuditNode, Document, PipelineNode, RedriveNode
 from dupscope.config.values import PropertySpec
+from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.settings import DENIED, ClusterSettings
+from dupscope.model.topology import SOURCE
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -29,12 +32,14 @@ def compose(file: Path, document: Document, env: Mapping[str, str], problems: Pr
         name: _pipeline(name, node, clusters, surroundings, problems)
         for name, node in document.pipelines.items()
     }
+    stages_of = {name: [SOURCE, *node.mirrors, *node.sinks] for name, node in document.pipelines.items()}
     state_path = surroundings.path(document.state.path)
     key = document.fingerprint_key
     return Config(
         file=file,
         clusters=clusters,
         pipelines=pipelines,
+        replays=replays(document.replays, stages_of, problems),
         state_path=state_path,
         fingerprint_key=surroundings.path(key) if key else state_path / "fingerprint.key",
         limits=Limits(int(document.limits.memory), document.limits.fetch_rate),
@@ -104,6 +109,23 @@ def _pipeline(
         margin_seconds=float(node.margin),
         start=node.start,
         team=node.team,
+        redrive=_redrive(node.redrive, join(path, "redrive"), problems),
+    )
+
+
+def _redrive(node: RedriveNode | None, path: str, problems: Problems) -> RedriveMarks:
+    if node is None:
+        return RedriveMarks()
+    producers = node.producers
+    lists = {"headers": node.headers, "producers.names": producers.names if producers else []}
+    for name, entries in lists.items():
+        for index, entry in enumerate(entries):
+            if entry and entry in entries[:index]:
+                problems.add(f"{join(path, name)}[{index}]", f"'{entry}' is given twice; keep one")
+    return RedriveMarks(
+        frozenset(node.headers),
+        producers.header if producers else None,
+        frozenset(producers.names if producers else ()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,11 +11,23 @@ import yaml
 from dupscope.config.compose import clusters_of, compose
 from dupscope.config.problems import Problems, join
 from dupscope.config.reader import Reader, hints
+from dupscope.config.replays import replays, stages_in
 from dupscope.config.secrets import Surroundings
 from dupscope.config.settings import Config
 from dupscope.config.tree import Document
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.model.errors import ConfigError
+from dupscope.model.replay import Replay
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves times as the text that they are, so that a problem is told in its own words."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def load(path: Path, env: Mapping[str, str]) -> Config:
@@ -41,6 +54,21 @@ def load_clusters(path: Path, env: Mapping[str, str]) -> dict[str, ClusterSettin
     return found
 
 
+def load_replays(path: Path) -> dict[str, tuple[Replay, ...]]:
+    """The declared replays in a file, by pipeline, whatever else is wrong with it.
+
+    A pipeline without one is not in the answer. Raises `ConfigError` with what is wrong with the replays, and
+    when the file cannot be read or is no YAML.
+    """
+    problems = Problems(str(path))
+    raw = _parse(_text(path), problems, "replays")
+    document = raw if isinstance(raw, dict) else {}
+    nodes = Reader(problems).read(hints(Document)["replays"], document.get("replays"), "replays")
+    found = replays(nodes, stages_in(document), problems)
+    problems.raise_if_any()
+    return found
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
@@ -50,12 +78,15 @@ def _text(path: Path) -> str:
         raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
 
 
-def _parse(text: str, problems: Problems) -> object:
-    """What the text holds. Raises at once when it is no YAML, since nothing more can be said."""
+def _parse(text: str, problems: Problems, section: str = "") -> object:
+    """What the text holds. Raises at once when it is no YAML, since nothing more can be said.
+
+    Of what is given twice only that in `section` is told, everything when it is "".
+    """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        root = yaml.compose(text, Loader=_Loader)
+        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError) as error:
         problems.add("", f"is not YAML: {_where(error)}")
         problems.raise_if_any()
         raise
@@ -65,11 +96,12 @@ def _parse(text: str, problems: Problems) -> object:
         )
         problems.raise_if_any()
     for path, first, second in _repeated(root, "", set()):
-        problems.add(path, f"is given twice, in lines {first} and {second}; keep one")
+        if not section or re.split(r"[.[]", path)[0] == section:
+            problems.add(path, f"is given twice, in lines {first} and {second}; keep one")
     return raw
 
 
-def _where(error: yaml.YAMLError) -> str:
+def _where(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
         return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from dupscope.config.reader import hints, stands_alone, unwrap
 from dupscope.config.tree import Document, FileReference, Node
-from dupscope.config.values import Duration, ListenAddress, PolicySpec, Size, StartAt
+from dupscope.config.values import Duration, ListenAddress, Moment, PolicySpec, Size, StartAt
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.settings import ClusterSettings
 
@@ -26,15 +27,25 @@ def plain(document: Document, clusters: Mapping[str, ClusterSettings]) -> dict[s
 def written(value: object) -> Plain:
     """A value of the tree as mappings, lists and scalars, in the file's own form."""
     if isinstance(value, Node):
-        named = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
-        return {name: written(entry) for name, entry in named if entry is not None}
+        return _written_node(value)
     if isinstance(value, dict):
         return {name: written(entry) for name, entry in value.items()}
     if isinstance(value, list):
         return [written(entry) for entry in value]
-    if isinstance(value, Duration | Size | StartAt | ListenAddress):
+    if isinstance(value, Duration | Size | Moment | StartAt | ListenAddress):
         return str(value)
     return _spec(value)
+
+
+def _written_node(node: Node) -> Plain:
+    shown = {}
+    for field in msgspec.structs.fields(node):
+        value = getattr(node, field.name)
+        if value is not None:
+            _, meta = unwrap(hints(type(node))[field.name])
+            alone = stands_alone(meta) and len(value) == 1
+            shown[field.encode_name] = written(value[0] if alone else value)
+    return shown
 
 
 def _spec(value: object) -> Plain:

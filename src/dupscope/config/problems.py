@@ -44,3 +44,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if found := close(name, names):
         return f"did you mean '{found[0]}'?"
     return f"known here: {', '.join(names)}" if names else "none is known here"
+
+
+def nearest_of_all(name: str, known: Iterable[str]) -> str:
+    """What to do about an unknown name where there are few: the nearest known one, and all that are known."""
+    names = list(dict.fromkeys(known))
+    every = f"known here: {', '.join(names)}" if names else "none is known here"
+    return f"did you mean '{found[0]}'? {every}" if (found := close(name, names)) else every

@@ -23,6 +23,7 @@ Typed: TypeAlias = Any
 PARSERS: dict[type, Callable[[object], object]] = {
     values.Duration: values.parse_duration,
     values.Size: values.parse_size,
+    values.Moment: values.parse_moment,
     values.StartAt: values.parse_start,
     values.ListenAddress: values.parse_listen,
     values.PolicySpec: values.parse_policy,
@@ -35,7 +36,6 @@ LATER = {
     ("AuditNode", "kafka"): "audit logs in Kafka come in a later version; for now use 'file'",
     ("AuditNode", "postgres"): "audit logs in Postgres come in a later version; for now use 'file'",
     ("SinkNode", "expects"): "comes in a later version; leave it out",
-    ("Document", "replays"): "declared replays come in a later version; leave them out",
     ("LimitsNode", "disk"): "comes in a later version, with the durable state; leave it out",
 }
 """Keys that are named by the design and refused for now, by node and key, with what to do."""
@@ -60,7 +60,7 @@ class Reader:
             return self._node(kind, raw, path)
         origin = origin_of(kind)
         if origin is list:
-            return self._list(kind, raw, path)
+            return self._list(kind, raw, path, meta)
         if origin is dict:
             return self._dict(kind, raw, path, meta)
         if origin is Literal:
@@ -76,9 +76,6 @@ class Reader:
 
     def _node(self, kind: type[Node], raw: object, path: str) -> Typed:
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        if kind.__name__ == "SourceNode" and isinstance(raw, list):
-            self._problems.add(path, "several sources come in a later version; for now name one")
-            return stand_in(kind)
         if not isinstance(raw, dict):
             self._problems.add(
                 path, f"{values.describe(raw)} must be a mapping; known here: {', '.join(fields)}"
@@ -114,8 +111,12 @@ class Reader:
             return field.default
         return value
 
-    def _list(self, kind: Form, raw: object, path: str) -> list[Typed]:
+    def _list(self, kind: Form, raw: object, path: str, meta: msgspec.Meta | None) -> list[Typed]:
         (item,) = get_args(kind)
+        if stands_alone(meta) and not isinstance(raw, list):
+            return [self.read(item, raw, path)]
+        if raw in (None, []) and meta and meta.min_length == 0:
+            return []
         if not isinstance(raw, list) or not raw:
             self._problems.add(path, f"{values.describe(raw)} must be a list with at least one entry: [a, b]")
             return []
@@ -150,6 +151,9 @@ class Reader:
             self._problems.add(path, f"'{raw}' is too small; the least is {lowest}")
         if kind is str and not raw:
             self._problems.add(path, "is empty; name it or leave the key out")
+        longest = meta.max_length if meta else None
+        if longest is not None and isinstance(raw, str) and len(raw) > longest:
+            self._problems.add(path, f"has {len(raw)} characters; the most is {longest}")
         return raw
 
 
@@ -161,6 +165,11 @@ def unwrap(kind: Form) -> tuple[Form, msgspec.Meta | None]:
     if origin_of(kind) in (Union, UnionType):
         (kind,) = (part for part in get_args(kind) if part is not type(None))
     return kind, meta
+
+
+def stands_alone(meta: msgspec.Meta | None) -> bool:
+    """Whether a list's only entry may stand without brackets."""
+    return bool(meta and meta.extra and meta.extra.get("alone"))
 
 
 def origin_of(kind: Form) -> Form:

@@ -9,26 +9,33 @@ from pathlib import Path
 from dupscope.audit.settings import AuditSettings
 from dupscope.config.values import ListenAddress, StartAt
 from dupscope.fingerprint.settings import KeySpec
+from dupscope.kafka.redrive import RedriveMarks
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
+from dupscope.model.replay import Replay
 from dupscope.model.topology import Topology
+
+NOTHING_MARKED = RedriveMarks()
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
     """One pipeline. Logs and sinks are known by their index in the topology.
 
-    topics    for each log: physical topic -> logical topic
+    topics    for each log: which topics belong to it, and which logical topics they are
     audits    for each sink that has one: its audit log
+    redrive   what marks a record as sent again on purpose
     """
 
     topology: Topology
     key: KeySpec
-    topics: tuple[Mapping[str, str], ...]
+    topics: tuple[TopicSelection, ...]
     audits: Mapping[int, AuditSettings]
     window_seconds: float
     margin_seconds: float
     start: StartAt
     team: str | None = None
+    redrive: RedriveMarks = NOTHING_MARKED
 
     @property
     def name(self) -> str:
@@ -56,6 +63,7 @@ class LogSettings:
 class Config:
     """A valid configuration.
 
+    `replays` are by pipeline, and only those with a replay are in it.
     `masked` is the effective configuration, defaults filled in and secrets as `***`, as plain values that
     JSON can carry. It is the only part that may be shown.
     """
@@ -63,6 +71,7 @@ class Config:
     file: Path
     clusters: Mapping[str, ClusterSettings]
     pipelines: Mapping[str, PipelineSettings]
+    replays: Mapping[str, tuple[Replay, ...]]
     state_path: Path
     fingerprint_key: Path
     limits: Limits

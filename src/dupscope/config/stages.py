@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from dupscope.config.problems import Problems, join, nearest
-from dupscope.config.topics import mirrored, plain_names
-from dupscope.config.tree import MirrorNode, PipelineNode, SinkNode
-from dupscope.model.topology import MAX_LOGS, Log, Sink, TagParts, Topology
+from dupscope.config.problems import Problems, join, nearest, nearest_of_all
+from dupscope.config.topics import Upstream, mirrored, selected
+from dupscope.config.tree import MirrorNode, PipelineNode, SinkNode, SourceNode
+from dupscope.kafka.selection import TopicSelection
+from dupscope.model.topology import MAX_LOGS, SOURCE, Log, Sink, TagParts, Topology
 
-SOURCE_NAME = "source"
+_NO_SOURCE = SourceNode(cluster="", topics=[])
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages of one pipeline and, for each log, physical topic -> logical topic."""
+    """The stages of one pipeline and, for each log, its topics."""
 
     topology: Topology
-    topics: tuple[Mapping[str, str], ...]
+    topics: tuple[TopicSelection, ...]
 
     def only_topic_of(self, sink: int) -> str | None:
-        """The logical topic that a sink reads, None where it reads several."""
-        logs = self.topology.sinks[sink].reads
-        found = {logical for log in logs for logical in self.topics[log].values()}
-        return found.pop() if len(found) == 1 else None
+        """The logical topic that a sink reads, None where it reads several or those of a pattern."""
+        read = [self.topics[log] for log in self.topology.sinks[sink].reads]
+        found = {logical for topics in read for logical in topics.names.values()}
+        return found.pop() if len(found) == 1 and not any(topics.patterns for topics in read) else None
+
+
+@dataclass(slots=True)
+class _Logs:
+    """The logs as they are found: sources, then mirrors. They are known by the names that the file uses."""
+
+    logs: list[Log] = field(default_factory=list)
+    topics: list[TopicSelection] = field(default_factory=list)
+    named: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, log: Log, topics: TopicSelection, *names: str) -> None:
+        for name in names:
+            self.named.setdefault(name, []).append(len(self.logs))
+        self.logs.append(log)
+        self.topics.append(topics)
+
+    def upstream(self, name: str) -> Upstream:
+        return Upstream(name, [self.topics[log] for log in self.named[name]])
 
 
 def stages(name: str, node: PipelineNode, clusters: Collection[str], problems: Problems) -> Stages:
@@ -32,76 +51,84 @@ def stages(name: str, node: PipelineNode, clusters: Collection[str], problems: P
     path = join("pipelines", name)
     _check_names(node, path, problems)
     _check_clusters(node, path, clusters, problems)
-    source = plain_names(node.source.topics, join(path, "source.topics"), problems)
-    logs = {SOURCE_NAME: Log(SOURCE_NAME, node.source.cluster)}
-    topics: dict[str, Mapping[str, str]] = {SOURCE_NAME: {topic: topic for topic in source}}
-    for stage in _upstream_first(node.mirrors, join(path, "mirrors"), problems):
+    found = _Logs()
+    for where, source in _sources(node):
+        topics = selected(source.topics, join(path, f"{where}.topics"), problems)
+        found.add(Log(SOURCE, source.cluster), topics, SOURCE, f"{SOURCE}@{source.cluster}")
+    for stage in _upstream_first(node, join(path, "mirrors"), problems):
         mirror = node.mirrors[stage]
-        topics[stage] = mirrored(mirror, topics[mirror.from_], join(path, f"mirrors.{stage}"), problems)
-        logs[stage] = Log(stage, mirror.cluster, list(logs).index(mirror.from_), _tag(mirror))
-    reads = {
-        stage: _reads(sink, node, join(path, f"sinks.{stage}"), problems)
-        for stage, sink in node.sinks.items()
-    }
-    order = list(logs)
+        topics = mirrored(mirror, found.upstream(mirror.from_), join(path, f"mirrors.{stage}"), problems)
+        found.add(Log(stage, mirror.cluster, tuple(found.named[mirror.from_]), _tag(mirror)), topics, stage)
     sinks = tuple(
-        Sink(
-            stage,
-            tuple(order.index(log) for log in dict.fromkeys(reads[stage]) if log in logs),
-            sink.group,
-            ordered=sink.order == "strict",
-        )
+        _sink(stage, sink, _reads(sink, node, join(path, f"sinks.{stage}"), problems), found.named)
         for stage, sink in node.sinks.items()
     )
-    return Stages(Topology(name, tuple(logs.values())[:MAX_LOGS], sinks), tuple(topics[log] for log in order))
+    return Stages(Topology(name, tuple(found.logs[:MAX_LOGS]), sinks), tuple(found.topics))
+
+
+def _sources(node: PipelineNode) -> list[tuple[str, SourceNode]]:
+    """The sources with their paths below the pipeline; an empty one where the file has none."""
+    if len(node.source) > 1:
+        return [(f"source[{index}]", source) for index, source in enumerate(node.source)]
+    return [("source", source) for source in node.source or (_NO_SOURCE,)]
+
+
+def _source_names(node: PipelineNode) -> list[str]:
+    """What the sources can be called, the name of all first."""
+    return [SOURCE, *dict.fromkeys(f"{SOURCE}@{source.cluster}" for source in node.source if source.cluster)]
+
+
+def _shown(names: Sequence[str], node: PipelineNode) -> list[str]:
+    """Of the names of logs those that are worth telling: a source alone needs no cluster."""
+    return [name for name in names if len(node.source) > 1 or not name.startswith(f"{SOURCE}@")]
 
 
 def _check_names(node: PipelineNode, path: str, problems: Problems) -> None:
     for section, names in (("mirrors", node.mirrors), ("sinks", node.sinks)):
-        if SOURCE_NAME in names:
-            problems.add(
-                join(path, f"{section}.{SOURCE_NAME}"), "'source' is the source's name; choose another"
-            )
-    if len(node.mirrors) >= MAX_LOGS:
-        problems.add(join(path, "mirrors"), f"a pipeline can have {MAX_LOGS - 1} mirrors; split it")
+        if SOURCE in names:
+            problems.add(join(path, f"{section}.{SOURCE}"), "'source' is the source's name; choose another")
+    if len(node.source) + len(node.mirrors) > MAX_LOGS:
+        problems.add(path, f"a pipeline can have {MAX_LOGS} sources and mirrors together; split it")
     for name in node.mirrors.keys() & node.sinks.keys():
         problems.add(join(path, f"sinks.{name}"), "a mirror has this name too; stages need different names")
 
 
 def _check_clusters(node: PipelineNode, path: str, clusters: Collection[str], problems: Problems) -> None:
-    named = {"source": node.source.cluster}
-    named |= {f"mirrors.{name}": mirror.cluster for name, mirror in node.mirrors.items()}
-    for stage, cluster in named.items():
+    named = [(where, source.cluster) for where, source in _sources(node)]
+    named += [(f"mirrors.{name}", mirror.cluster) for name, mirror in node.mirrors.items()]
+    for where, cluster in named:
         if cluster and cluster not in clusters:
             what = f"there is no cluster '{cluster}'; {nearest(cluster, clusters)}"
-            problems.add(join(path, f"{stage}.cluster"), what)
+            problems.add(join(path, f"{where}.cluster"), what)
+    first: dict[str, str] = {}
+    for where, source in _sources(node):
+        if source.cluster and first.setdefault(source.cluster, where) != where:
+            what = f"'{source.cluster}' is the cluster of {first[source.cluster]} too"
+            problems.add(join(path, f"{where}.cluster"), f"{what}; list its topics in one entry")
 
 
-def _upstream_first(mirrors: Mapping[str, MirrorNode], path: str, problems: Problems) -> list[str]:
-    """The mirrors that descend from the source, each after the one that it copies."""
+def _upstream_first(node: PipelineNode, path: str, problems: Problems) -> list[str]:
+    """The mirrors that descend from a source, each after the one that it copies."""
     order: list[str] = []
-    waiting = {name: mirror for name, mirror in mirrors.items() if name != SOURCE_NAME}
-    while ready := [name for name, mirror in waiting.items() if mirror.from_ in (SOURCE_NAME, *order)]:
+    sources = _source_names(node)
+    waiting = {name: mirror for name, mirror in node.mirrors.items() if name not in sources}
+    while ready := [name for name, mirror in waiting.items() if mirror.from_ in (*sources, *order)]:
         order += ready
         for name in ready:
             del waiting[name]
     for name, mirror in waiting.items():
         where = f"{path}.{name}.from"
-        if mirror.from_ not in mirrors:
-            problems.add(
-                where, f"there is no stage '{mirror.from_}'; {nearest(mirror.from_, _others(mirrors, name))}"
-            )
-        elif name in (chain := _chain(mirrors, name)):
+        if mirror.from_ not in node.mirrors:
+            others = [*_shown(sources, node), *(other for other in node.mirrors if other != name)]
+            what = f"there is no stage '{mirror.from_}'; {nearest_of_all(mirror.from_, others)}"
+            problems.add(where, what)
+        elif name in (chain := _chain(node.mirrors, name)):
             problems.add(
                 where,
                 f"mirrors copy each other in a circle ({' from '.join([name, *chain])}); "
                 "let one copy 'source'",
             )
     return order
-
-
-def _others(mirrors: Mapping[str, MirrorNode], name: str) -> list[str]:
-    return [SOURCE_NAME, *(other for other in mirrors if other != name)]
 
 
 def _chain(mirrors: Mapping[str, MirrorNode], name: str) -> list[str]:
@@ -118,15 +145,24 @@ def _tag(mirror: MirrorNode) -> TagParts:
     return TagParts(**{part: part in mirror.tag for part in ("timestamp", "key", "value")})
 
 
-def _reads(sink: SinkNode, node: PipelineNode, path: str, problems: Problems) -> list[str]:
+def _sink(name: str, node: SinkNode, reads: Sequence[str], named: Mapping[str, Sequence[int]]) -> Sink:
+    logs = dict.fromkeys(log for stage in reads for log in named.get(stage, ()))
+    return Sink(name, tuple(logs), node.group, ordered=node.order == "strict")
+
+
+def _reads(sink: SinkNode, node: PipelineNode, path: str, problems: Problems) -> Sequence[str]:
     """The logs that a sink reads, by name; in a pipeline without mirrors the source need not be named."""
-    known = [SOURCE_NAME, *node.mirrors]
+    known = [*_source_names(node), *node.mirrors]
     if sink.reads is None and node.mirrors:
         what = f"is missing; name the logs that it reads, for example [{known[-1]}]"
         problems.add(join(path, "reads"), what)
-    for index, stage in enumerate(sink.reads or []):
+    reads = sink.reads or [SOURCE]
+    for index, stage in enumerate(reads):
         if stage and stage not in known:
-            problems.add(f"{path}.reads[{index}]", f"there is no log '{stage}'; {nearest(stage, known)}")
-        elif sink.reads and stage in sink.reads[:index]:
+            what = f"there is no log '{stage}'; {nearest_of_all(stage, _shown(known, node))}"
+            problems.add(f"{path}.reads[{index}]", what)
+        elif stage in reads[:index]:
             problems.add(f"{path}.reads[{index}]", f"'{stage}' is given twice; keep one")
-    return sink.reads or [SOURCE_NAME]
+        elif stage.startswith(f"{SOURCE}@") and SOURCE in reads:
+            problems.add(f"{path}.reads[{index}]", f"'{stage}' is in '{SOURCE}' already; keep one")
+    return reads

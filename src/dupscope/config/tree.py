@@ -10,10 +10,25 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from dupscope.config.values import Duration, ListenAddress, PolicySpec, PropertySpec, Size, StartAt
+from dupscope.config.values import (
+    Duration,
+    ListenAddress,
+    Moment,
+    PolicySpec,
+    PropertySpec,
+    Size,
+    StartAt,
+)
 from dupscope.fingerprint.settings import KeySpec
+from dupscope.model.topology import SOURCE
 
 HOUR = 3600
+ALONE = {"alone": True}
+"""Of a list: a single entry may stand without its brackets."""
+MAX_REASON = 64
+"""Characters of a replay's reason."""
+MAX_REASONS = 20
+"""Different reasons of replays: each is a series of its own."""
 
 
 class FileReference(str):
@@ -27,10 +42,16 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SourceNode(Node, frozen=True):
-    """The log that everything else descends from."""
+    """A log that everything else descends from."""
 
     cluster: Annotated[str, Meta(description="Name of the cluster.", examples=["primary"])]
-    topics: Annotated[list[str], Meta(description="Topics, by name.", examples=[["payments"]])]
+    topics: Annotated[
+        list[str],
+        Meta(
+            description="Topics, by name or by [pattern](#topics-by-pattern): `^payments-.*`.",
+            examples=[["payments"]],
+        ),
+    ]
 
 
 class MirrorNode(Node, frozen=True):
@@ -38,11 +59,19 @@ class MirrorNode(Node, frozen=True):
 
     cluster: Annotated[str, Meta(description="Name of the destination cluster.", examples=["dr"])]
     topics: Annotated[
-        list[str], Meta(description="Topics on the destination.", examples=[["primary.payments"]])
+        list[str],
+        Meta(
+            description="Topics on the destination, by name or by [pattern](#topics-by-pattern).",
+            examples=[["primary.payments"]],
+        ),
     ]
-    from_: Annotated[str, Meta(description="The stage that it copies: `source`, or another mirror.")] = (
-        msgspec.field(name="from", default="source")
-    )
+    from_: Annotated[
+        str,
+        Meta(
+            description="The stage that it copies: `source`, or another mirror. Where there are several "
+            "sources, `source` is all of them, and `source@CLUSTER` is one."
+        ),
+    ] = msgspec.field(name="from", default=SOURCE)
     tool: Annotated[Literal["mirrormaker2", "other"], Meta(description="What does the mirroring.")] = (
         "mirrormaker2"
     )
@@ -88,8 +117,8 @@ class SinkNode(Node, frozen=True):
     reads: Annotated[
         list[str] | None,
         Meta(
-            description="The stages whose log it reads: `source` or mirrors; both where it fails over. May "
-            "be left out in a pipeline without mirrors.",
+            description="The stages whose log it reads: `source` (or `source@CLUSTER`) or mirrors; both "
+            "where it fails over. May be left out in a pipeline without mirrors.",
             examples=[["to-dr"]],
         ),
     ] = None
@@ -99,6 +128,30 @@ class SinkNode(Node, frozen=True):
         Meta(description="`strict`: it works through each partition in order."),
     ] = "any"
     audit: Annotated[AuditNode | None, Meta(description="Its audit log.")] = None
+
+
+class ProducersNode(Node, frozen=True):
+    """Producers that only ever send again what was sent before."""
+
+    header: Annotated[
+        str, Meta(description="The header that names a record's producer.", examples=["x-producer"])
+    ]
+    names: Annotated[list[str], Meta(description="Their names in it.", examples=[["redrive-tool"]])]
+
+
+class RedriveNode(Node, frozen=True):
+    """What marks a record as sent again on purpose."""
+
+    headers: Annotated[
+        list[str],
+        Meta(
+            description="Names of headers: a record with one of them is an intended replay, whatever the "
+            "value."
+        ),
+    ] = msgspec.field(default_factory=list)
+    producers: Annotated[
+        ProducersNode | None, Meta(description="Producers of which every record is an intended replay.")
+    ] = None
 
 
 class PipelineNode(Node, frozen=True):
@@ -113,10 +166,11 @@ class PipelineNode(Node, frozen=True):
         ),
     ]
     source: Annotated[
-        SourceNode,
+        list[SourceNode],
         Meta(
-            description="Where the records come from.",
+            description="Where the records come from: one cluster, or a list with an entry for each cluster.",
             examples=[{"cluster": "primary", "topics": ["payments"]}],
+            extra=ALONE,
         ),
     ]
     mirrors: Annotated[dict[str, MirrorNode], Meta(description="Mirrors, by stage name.")] = msgspec.field(
@@ -140,7 +194,42 @@ class PipelineNode(Node, frozen=True):
         StartAt,
         Meta(description="Where the first start begins: this long ago, `earliest` or `latest`."),
     ] = StartAt("ago", HOUR)
+    redrive: Annotated[
+        RedriveNode | None,
+        Meta(
+            description="What marks a record as [sent again on purpose](#intended-replays). Without it no "
+            "record is."
+        ),
+    ] = None
     team: Annotated[str | None, Meta(description="Who owns it; becomes a label of `pipeline_info`.")] = None
+
+
+class ReplayNode(Node, frozen=True):
+    """A replay that somebody announces."""
+
+    pipeline: Annotated[str, Meta(description="Name of the pipeline.", examples=["payments"])]
+    stage: Annotated[
+        str,
+        Meta(
+            description="The stage whose duplicates are meant: `source`, a mirror or a sink.",
+            examples=["source"],
+        ),
+    ]
+    from_: Annotated[
+        Moment,
+        Meta(description="From this time on, in RFC 3339 with an offset.", examples=["2026-11-23T10:00:00Z"]),
+    ] = msgspec.field(name="from")
+    to: Annotated[
+        Moment, Meta(description="Up to this time, which is not in it.", examples=["2026-11-23T11:00:00Z"])
+    ]
+    reason: Annotated[
+        str,
+        Meta(
+            description=f"Why; becomes a label. At most {MAX_REASON} characters; at most {MAX_REASONS} "
+            "different reasons in the file.",
+            max_length=MAX_REASON,
+        ),
+    ] = "declared"
 
 
 class StateNode(Node, frozen=True):
@@ -197,6 +286,14 @@ class Document(Node, frozen=True):
             min_length=1,
         ),
     ]
+    replays: Annotated[
+        list[ReplayNode],
+        Meta(
+            description="[Replays](#intended-replays) that somebody announces. Read again while dupscope "
+            "runs.",
+            min_length=0,
+        ),
+    ] = msgspec.field(default_factory=list)
     state: Annotated[StateNode, Meta(description="What dupscope keeps on disk.")] = StateNode()
     fingerprint_key: Annotated[
         FileReference | None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from dupscope.fingerprint.settings import KeySpec, split_path
@@ -17,6 +18,8 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|[KMG]i?B)")
 _LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:]+\]|[^:\s]*):(?P<port>\d+)")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Duration(float):
@@ -37,6 +40,14 @@ class Size(int):
             if self and self % _UNIT_BYTES[unit] == 0:
                 return f"{int(self) // _UNIT_BYTES[unit]}{unit}"
         return f"{int(self)}B"
+
+
+class Moment(int):
+    """A point in time, in milliseconds since 1970."""
+
+    def __str__(self) -> str:
+        moment = _EPOCH + timedelta(milliseconds=int(self))
+        return moment.isoformat(timespec="milliseconds" if self % 1000 else "seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,21 @@ def parse_start(raw: object) -> StartAt:
         return StartAt("ago", parse_duration(raw))
     except ValueError as error:
         raise ValueError(f"{error}, or 'earliest' or 'latest'") from None
+
+
+def parse_moment(raw: object) -> Moment:
+    """`2026-11-23T10:00:00Z`, as text or as YAML reads it. A time without an offset is refused."""
+    text = raw.isoformat() if isinstance(raw, datetime) else raw
+    match = _RFC_3339.fullmatch(text) if isinstance(text, str) else None
+    if not match or not isinstance(text, str):
+        raise ValueError(f"{describe(raw)} is not a time; write for example '2026-11-23T10:00:00Z'")
+    if not match["offset"]:
+        raise ValueError(f"{describe(raw)} has no offset; write for example '{text}Z' or '{text}+01:00'")
+    try:
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{describe(raw)} is not a time: {error}") from None
+    return Moment((moment - _EPOCH) // timedelta(milliseconds=1))
 
 
 def parse_listen(raw: object) -> ListenAddress:

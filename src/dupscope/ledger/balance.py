@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dupscope.ledger.case import Case, Copy, Effect
-from dupscope.ledger.consume import SinkJudgement
 from dupscope.ledger.judge import Verdict, WindowVerdict, sink_stage
 from dupscope.ledger.view import View
 from dupscope.model.finding import Origin
 from dupscope.model.position import slot_of
-from dupscope.model.topology import SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +30,12 @@ class Terms:
 def terms(case: Case, sink: int, part: WindowVerdict, view: View) -> Terms:
     """The identity of one case at one sink."""
     judged = part.sinks[sink]
-    path = _path(view, sink)
-    produce = sum(1 for copy in part.window.sources if copy.reported)
+    logs = view.topology.seen_by(sink)
+    produce = _produce_term(logs, part)
     consume = sum(1 for effect in judged.effects if effect.duplicate)
-    mirror, missing = _mirror_terms(sink, part, path, view)
+    mirror, missing = _mirror_terms(sink, part, view)
     right = produce + mirror - missing - judged.absorbed + consume
     extra = len(judged.effects) - 1
-    says_something = path is not None and _speaks(case, sink, judged, part, path)
     return Terms(
         max(extra, 0),
         produce,
@@ -46,7 +43,7 @@ def terms(case: Case, sink: int, part: WindowVerdict, view: View) -> Terms:
         missing,
         judged.absorbed,
         consume,
-        extra == right if says_something else None,
+        extra == right if _speaks(case, sink, part, logs) else None,
     )
 
 
@@ -61,37 +58,40 @@ def unbalanced(case: Case, verdict: Verdict, view: View) -> bool:
     return False
 
 
-def _path(view: View, sink: int) -> tuple[int, ...] | None:
-    """The mirrors between the source and a sink; None where the identity is not defined.
+def _produce_term(logs: tuple[int, ...], part: WindowVerdict) -> int:
+    """Source copies beyond the first, of those sources that lie above a sink."""
+    mine = [copy for copy in part.window.sources if copy.log in logs]
+    reported = sum(1 for copy in mine if copy.reported)
+    return reported if part.window.sources[0] in mine else max(reported - 1, 0)
 
-    That is where a sink reads several mirrors but not the source.
+
+def _mirror_terms(sink: int, part: WindowVerdict, view: View) -> tuple[int, int]:
+    """Mirror-made copies and missing ones, up to a sink.
+
+    For a sink that reads one mirror both are sums over the path. A sink that reads several logs meets a copy
+    where any of them has it: what counts is which lineages it can read.
     """
-    reads = view.topology.sinks[sink].reads
-    if SOURCE in reads:
-        return tuple(log for log in view.topology.seen_by(sink) if log != SOURCE)
-    if len(reads) > 1:
-        return None
-    return tuple(log for log in view.topology.seen_by(sink) if log != SOURCE)
+    reads, path = view.topology.sinks[sink].reads, view.topology.seen_by(sink)
+    if len(reads) == 1 and not view.topology.is_source(reads[0]):
+        mirrors = [log for log in path if not view.topology.is_source(log)]
+        made = sum(1 for log in mirrors for copy in part.window.copies[log] if copy.reported)
+        return made, sum(len(part.mirrors[log].deficit) for log in mirrors)
+    readable = part.sinks[sink].readable
+    made = sum(1 for x in readable if x.maker is Origin.MIRROR and next(iter(x.copies.values())).reported)
+    sourced = sum(1 for lineage in readable if lineage.maker is not Origin.MIRROR)
+    return made, sum(1 for copy in part.window.sources if copy.log in path) - sourced
 
 
-def _mirror_terms(
-    sink: int, part: WindowVerdict, path: tuple[int, ...] | None, view: View
-) -> tuple[int, int]:
-    if SOURCE in view.topology.sinks[sink].reads:
-        made = [x for x in part.sinks[sink].readable if x.maker is Origin.MIRROR]
-        return sum(1 for x in made if next(iter(x.copies.values())).reported), 0
-    mirror = sum(1 for log in path or () for copy in part.window.copies[log] if copy.reported)
-    return mirror, sum(len(part.mirrors[log].deficit) for log in path or ())
-
-
-def _speaks(case: Case, sink: int, judged: SinkJudgement, part: WindowVerdict, path: tuple[int, ...]) -> bool:
+def _speaks(case: Case, sink: int, part: WindowVerdict, logs: tuple[int, ...]) -> bool:
     """S, K and C are at least 1, nothing on the path is unverified and nothing still waits."""
-    copies = [copy for log in (SOURCE, *path) for copy in part.window.copies[log]]
-    waits = case.suspects & {sink_stage(sink), *path} or any(part.mirrors[log].waiting for log in path)
+    judged = part.sinks[sink]
+    copies = [copy for log in logs for copy in part.window.copies[log]]
+    mirrors = [part.mirrors[log] for log in logs if log in part.mirrors]
+    waits = bool(case.suspects & {sink_stage(sink), *logs}) or any(mirror.waiting for mirror in mirrors)
     doubtful = any(copy.unverified for copy in copies) or any(
         effect.unverified for effect in case.effects if effect.sink == sink
     )
-    placed = sum(len(lineage.copies.keys() & {SOURCE, *path}) for lineage in part.lineages) == len(copies)
+    placed = sum(len(lineage.copies.keys() & set(logs)) for lineage in part.lineages) == len(copies)
     return bool(judged.readable and judged.effects and placed and not waits and not doubtful and not case.hot)
 
 
@@ -129,7 +129,7 @@ def _mirror_line(mirror: int, part: WindowVerdict, view: View) -> dict[str, obje
         copies.append(_copy(copy, matched, view))
     return {
         "copies": copies,
-        "duplicates": sum(1 for copy in part.window.copies[mirror] if copy.reported),
+        "duplicates": sum(1 for copy in judged.excess if copy.reported and copy.intended is None),
         "missing": len(judged.deficit),
     }
 
@@ -162,7 +162,8 @@ def _copy(copy: Copy, matched_by: str | None, view: View) -> dict[str, object]:
         "partition": place.partition,
         "offset": place.offset,
         "timestamp": copy.timestamp,
-        "duplicate": copy.reported,
+        "duplicate": copy.reported and copy.intended is None,
+        "intended": copy.intended,
         "matched_by": matched_by,
         "unverified": copy.unverified,
     }
@@ -175,7 +176,8 @@ def _effect(effect: Effect, view: View) -> dict[str, object]:
         "partition": place.partition if place else None,
         "offset": place.offset if place else None,
         "at": effect.at,
-        "duplicate": effect.duplicate,
+        "duplicate": effect.duplicate and effect.intended is None,
+        "intended": effect.intended,
         "origin": effect.origin,
         "unverified": effect.unverified,
     }

@@ -19,6 +19,8 @@ class Copy:
     twin      the upstream copy that this one stays paired with, since a finding rests on the pair
     missing   bit set of the mirrors in which this copy was judged missing
     recovered bit set of the mirrors that delivered it after that
+    redriven  the record says of itself that it is an intended replay
+    intended  why this duplicate was meant, where it was
     """
 
     log: int
@@ -32,6 +34,8 @@ class Copy:
     recovered: int = 0
     counted: dict[int, int] | None = None
     twin: Copy | None = None
+    redriven: bool = False
+    intended: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +44,7 @@ class Effect:
 
     `cycle` is the one in which the line was read. `origin` is set once it counts as an extra effect.
     `home` is the original of the case that it was judged in, where it has no position: it stays there.
+    `intended` says why this duplicate was meant, where it was.
     """
 
     sink: int
@@ -51,6 +56,7 @@ class Effect:
     duplicate: bool = False
     unverified: Reason | None = None
     home: Copy | None = None
+    intended: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.judge import Verdict
-from dupscope.ledger.rows import CASE, NO_POSITION, Rows, unexplained
+from dupscope.ledger.rows import CASE, NO_POSITION, REDRIVEN, Rows, unexplained
 from dupscope.model.finding import Reason
-from dupscope.model.topology import SOURCE, Topology
+from dupscope.model.topology import Topology
 
 
 class Casebook:
@@ -64,7 +64,7 @@ class Casebook:
     def settle(self, case: Case, verdict: Verdict) -> bool:
         """Return a case to its row if nothing sets it apart any more; true if done."""
         slot = case.slot
-        if case.suspects or case.hot or not _is_plain(case, verdict):
+        if case.suspects or case.hot or not _is_plain(case, verdict, self._topology):
             return False
         self._write_back(slot, case, verdict)
         self.close(slot)
@@ -79,8 +79,10 @@ class Casebook:
             if rows.position[log][slot]
         ]
         for copy in copies:
-            upstream = self._topology.logs[copy.log].upstream
-            alone = upstream is not None and not rows.position[upstream][slot]
+            if self._topology.is_source(copy.log):
+                copy.redriven = bool(rows.state[slot] & REDRIVEN)
+                continue
+            alone = not any(rows.position[log][slot] for log in self._topology.logs[copy.log].upstream)
             if alone and rows.state[slot] & unexplained(copy.log):
                 copy.unverified = Reason.NOT_IN_SOURCE
         return copies
@@ -99,7 +101,7 @@ class Casebook:
     def _write_back(self, slot: int, case: Case, verdict: Verdict) -> None:
         rows, where = self._rows, np.array([slot])
         source = verdict.windows[0].window.sources[0]
-        rows.state[slot] = 0
+        rows.state[slot] = REDRIVEN if source.redriven else 0
         rows.content[slot] = source.content
         rows.set_timestamp(where, np.array([source.timestamp]))
         for log in range(len(self._topology.logs)):
@@ -115,14 +117,15 @@ class Casebook:
             rows.at[effect.sink][slot] = min(max(effect.at - source.timestamp, 0), 0xFFFFFFFF)
 
 
-def _is_plain(case: Case, verdict: Verdict) -> bool:
+def _is_plain(case: Case, verdict: Verdict, topology: Topology) -> bool:
     """One source copy, at most one faithful copy in each mirror, at most one effect a sink, no trace."""
     if len(verdict.windows) != 1 or verdict.lost_copies or verdict.lost_effects:
         return False
     part = verdict.windows[0]
     logs = [copy.log for copy in case.copies]
     sinks = [effect.sink for effect in case.effects]
-    if logs.count(SOURCE) != 1 or len(set(logs)) < len(logs) or len(set(sinks)) < len(sinks):
+    origins = sum(topology.is_source(log) for log in logs)
+    if origins != 1 or len(set(logs)) < len(logs) or len(set(sinks)) < len(sinks):
         return False
     if any(mirror.by_count or mirror.excess or mirror.orphans for mirror in part.mirrors.values()):
         return False

@@ -13,7 +13,7 @@ from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.view import VALUE_MASK, View
 from dupscope.model.finding import Finding, Kind, Layer, Origin, Reason, finding_id
 from dupscope.model.position import offset_of, slot_of
-from dupscope.model.topology import SOURCE
+from dupscope.model.replay import REDRIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Concluder:
         """Close a copy unjudged."""
         if copy.unverified is None:
             copy.unverified = reason
-            layer = Layer.PRODUCE if copy.log == SOURCE else Layer.MIRROR
-            self.outcome.unverified[layer, self.view.topology.logs[copy.log].name, reason] += 1
+            layer, stage = self._stage(copy.log)
+            self.outcome.unverified[layer, stage, reason] += 1
 
     def lose_effect(self, effect: Effect, reason: Reason) -> None:
         """Close an effect unjudged."""
@@ -56,14 +56,23 @@ class Concluder:
         for copy in further:
             if not copy.reported:
                 copy.reported = True
-                kind = _kind({original.content & VALUE_MASK}, copy)
-                gap = (copy.timestamp - original.timestamp) / 1000
-                self._find(case, copy, original, kind, gap)
+                if not self._meant(copy):
+                    kind = _kind({original.content & VALUE_MASK}, copy)
+                    gap = (copy.timestamp - original.timestamp) / 1000
+                    self._find(case, copy, original, kind, gap)
+
+    def _meant(self, copy: Copy) -> bool:
+        """Whether a duplicate is an intended replay; counts it as one."""
+        layer, stage = self._stage(copy.log)
+        reason = REDRIVE if copy.redriven else self.view.declared(stage, copy.timestamp)
+        if reason is not None:
+            copy.intended = reason
+            self.outcome.intended[layer, stage, reason] += 1
+        return reason is not None
 
     def _mirror(self, case: Case, mirror: int, part: WindowVerdict) -> None:
         judged = part.mirrors[mirror]
-        upstream = self.view.topology.logs[mirror].upstream or SOURCE
-        payloads = {copy.content & VALUE_MASK for copy in part.window.copies[upstream]}
+        payloads = {copy.content & VALUE_MASK for copy in part.window.above(mirror, self.view)}
         for copy in judged.excess:
             if copy.excess:
                 continue
@@ -72,7 +81,8 @@ class Concluder:
                 self.lose_copy(copy, doubt)
                 continue
             copy.excess = copy.reported = True
-            self._find(case, copy, _twin(copy, mirror, part), _kind(payloads, copy), None)
+            if not self._meant(copy):
+                self._find(case, copy, _twin(copy, mirror, part), _kind(payloads, copy), None)
         if not case.hot:
             self._missing(mirror, part)
 
@@ -82,9 +92,8 @@ class Concluder:
             if not copy.missing & bit and overtaken(copy, mirror, part, self.view):
                 copy.missing |= bit
                 self.outcome.missing[stage] += 1
-        upstream = self.view.topology.logs[mirror].upstream or SOURCE
-        delivered = {x.copies[upstream] for x in part.lineages if {mirror, upstream} <= x.copies.keys()}
-        for copy in part.window.copies[upstream]:
+        delivered = {x.above(mirror, self.view) for x in part.lineages if mirror in x.copies}
+        for copy in part.window.above(mirror, self.view):
             if copy.missing & bit and not copy.recovered & bit and copy in delivered:
                 copy.recovered |= bit
                 self.outcome.recovered[stage] += 1
@@ -115,6 +124,10 @@ class Concluder:
         if identity in case.reported:
             return
         case.reported.add(identity)
+        repeat.effect.intended = view.declared(stage, repeat.effect.at)
+        if repeat.effect.intended is not None:
+            self.outcome.intended[Layer.CONSUME, stage, repeat.effect.intended] += 1
+            return
         acted_on = repeat.effect.position or first.position
         self.outcome.findings.append(
             Finding(
@@ -170,8 +183,7 @@ class Concluder:
 
     def _find(self, case: Case, copy: Copy, first: Copy | None, kind: Kind, gap: float | None) -> None:
         view = self.view
-        layer = Layer.PRODUCE if copy.log == SOURCE else Layer.MIRROR
-        stage = view.topology.logs[copy.log].name
+        layer, stage = self._stage(copy.log)
         where = view.partitions.position(copy.position)
         self.outcome.findings.append(
             Finding(
@@ -191,6 +203,10 @@ class Concluder:
         )
         self._delay(layer, stage, copy.timestamp)
 
+    def _stage(self, log: int) -> tuple[Layer, str]:
+        topology = self.view.topology
+        return Layer.PRODUCE if topology.is_source(log) else Layer.MIRROR, topology.logs[log].name
+
     def _delay(self, layer: Layer, stage: str, timestamp_ms: int) -> None:
         if timestamp_ms:
             delay = max(0.0, (self.now_ms - timestamp_ms) / 1000)
@@ -207,9 +223,7 @@ def _gap(repeat: Repeat) -> float | None:
 def _pin(lineage: Lineage, view: View) -> None:
     """Keep the pairs of a lineage: its effects lie at more than one of its copies."""
     for log, copy in lineage.copies.items():
-        upstream = view.topology.logs[log].upstream
-        if upstream is not None and upstream in lineage.copies:
-            copy.twin = lineage.copies[upstream]
+        copy.twin = lineage.above(log, view) or copy.twin
 
 
 def _kind(payloads: set[int], copy: Copy) -> Kind:

@@ -10,7 +10,6 @@ from dupscope.ledger.lineage import CLOSED, Lineage
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import Window
 from dupscope.model.finding import Origin, Reason
-from dupscope.model.topology import SOURCE
 
 RANK = {None: 0, Origin.PRODUCE: 1, Origin.MIRROR: 2}
 
@@ -156,9 +155,10 @@ def _pairs_covered(lineage: Lineage, window: Window, start: int, view: View) -> 
     """Whether no unread copy can belong in the place of one of a lineage's copies."""
     earliest = start + view.settings.margin_ms
     for mirror, copy in lineage.copies.items():
-        upstream = lineage.copies.get(view.topology.logs[mirror].upstream or SOURCE)
+        if view.topology.is_source(mirror):
+            continue
         timed = view.topology.logs[mirror].tag.timestamp
-        if mirror != SOURCE and (not timed or not _same_tag(copy, upstream, mirror, view)):
+        if not timed or not _same_tag(copy, lineage.above(mirror, view), mirror, view):
             earliest = start + view.settings.margin_ms + view.settings.window_ms
     return all(copy.timestamp >= earliest for copies in window.copies for copy in copies)
 

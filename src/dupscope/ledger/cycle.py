@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dupscope.model.batch import I64, Bools, EffectBatch, RecordBatch
+from dupscope.model.batch import I64, Bools, EffectBatch, Gap, RecordBatch
+from dupscope.model.replay import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Progress:
     begun          offset at which reading began
     covered_since  per log, in ms; None: from the beginning
     committed      per sink: offsets that its group has committed
-    truncated      mirrors' logs that are compacted or lost records: nothing is judged missing there
+    truncated      (mirror's log, logical topic) where records vanish: nothing is judged missing there
+    deleted        logs of which a topic does not exist at the moment
     """
 
     positions: I64
@@ -29,19 +31,25 @@ class Progress:
     begun: I64
     covered_since: tuple[int | None, ...]
     committed: tuple[I64, ...]
-    truncated: frozenset[int] = frozenset()
+    truncated: frozenset[tuple[int, str]] = frozenset()
+    deleted: frozenset[int] = frozenset()
     end_seen_ms: I64 | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One cycle: what was read, in any order, and when. `number` counts from 1 and only rises."""
+    """One cycle: what was read, in any order, and when. `number` counts from 1 and only rises.
+
+    `gaps` are those met in compacted logs in this cycle; `replays` all that are declared now.
+    """
 
     number: int
     now_ms: int
     progress: Progress
     records: list[RecordBatch] = field(default_factory=list)
     effects: list[EffectBatch] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    replays: tuple[Replay, ...] = ()
 
 
 def padded(column: I64, size: int) -> I64:

@@ -95,7 +95,7 @@ class EffectScreen:
             read[where[same & (batch.position[where] != 0)]] = 1 + log
         floating = where[batch.position[where] == 0]
         timely = batch.at[floating] >= rows.timestamp(slots[floating])
-        sourced = rows.position[0][slots[floating]] != 0
+        sourced = rows.sourced(slots[floating]) != 0
         read[floating[timely & sourced]] = NO_POSITION
         return read
 

@@ -11,8 +11,8 @@ from dupscope.ledger.cycle import padded
 from dupscope.ledger.rows import CASE, Freed, Rows
 from dupscope.ledger.view import View
 from dupscope.model.batch import I64, U64
-from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, PartitionTable
-from dupscope.model.topology import SOURCE, Topology
+from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, PartitionTable, slot_of
+from dupscope.model.topology import Topology
 
 CHUNK = 1 << 16
 
@@ -36,9 +36,9 @@ class Frontier:
     """Per mirror and upstream partition: the largest upstream offset whose faithful copy arrived.
 
     Only copies matched by tag are witnesses, and only those that lie in what was read of the destination.
-    A pair within one partition number is one at once. A pair across numbers is one when the logs above
-    were read to their ends since and the key is still in the norm: until then an equal copy in the other
-    partition may turn up.
+    A pair within one partition number is one at once, unless the mirror copies several logs. Any other pair
+    is one when the logs above were read to their ends since and the key is still in the norm: until then an
+    equal copy in the other partition may turn up.
     Rows below `_complete` lack no copy in that mirror.
     """
 
@@ -61,8 +61,9 @@ class Frontier:
         if covered_from is not None:
             slots = slots[self._rows.timestamp(slots) >= covered_from]
         numbers = self._partitions.numbers()
-        above, below = self._above(mirror, slots), self._rows.position[mirror][slots]
+        above, below = self._rows.above(mirror, slots), self._rows.position[mirror][slots]
         same = numbers[split(above)[0]] == numbers[split(below)[0]]
+        same &= len(self._topology.logs[mirror].upstream) == 1
         self._advance(mirror, above[same])
         if not same.all():
             self._doubtful.append(_Doubtful(cycle, mirror, slots[~same]))
@@ -72,29 +73,30 @@ class Frontier:
         for doubt in [doubt for doubt in self._doubtful if doubt.cycle <= through[doubt.mirror]]:
             self._doubtful.remove(doubt)
             norm = doubt.slots[self._rows.state[doubt.slots] & CASE == 0]
-            self._advance(doubt.mirror, self._above(doubt.mirror, norm))
+            self._advance(doubt.mirror, self._rows.above(doubt.mirror, norm))
 
     def forget(self, freed: Freed) -> None:
         """Drop rows that are freed."""
         self._doubtful = [replace(doubt, slots=freed.survivors(doubt.slots)) for doubt in self._doubtful]
 
     def advance_case(self, case: Case, copy: Copy, view: View, covered_from: dict[int, int | None]) -> None:
-        """Note what one more copy pairs by tag: of equal upstream copies in its partition the first."""
+        """Note what one more copy pairs by tag: of equal upstream copies in its partition the first.
+
+        A number that stands for several partitions (of a topic and of its namesake) tells of none.
+        """
         for mirror in self._topology.mirrors:
-            upstream = self._topology.logs[mirror].upstream or SOURCE
-            if copy.log not in (mirror, upstream):
+            upstream = self._topology.logs[mirror].upstream
+            if copy.log not in (mirror, *upstream) or len(upstream) > 1:
                 continue
             same = [c for c in case.copies if _alike(c, copy, mirror, view)]
-            ups = [c for c in same if c.log == upstream]
+            ups = [c for c in same if c.log in upstream]
+            if len({slot_of(c.position) for c in ups}) > 1:
+                continue
             first = min(ups, key=view.order, default=None)
             earliest = covered_from[mirror]
             covered = first is not None and (earliest is None or first.timestamp >= earliest)
             if first is not None and covered and any(c.log == mirror and not c.excess for c in same):
                 self._advance(mirror, np.array([first.position], np.uint64))
-
-    def _above(self, mirror: int, slots: I64) -> U64:
-        above: U64 = self._rows.position[self._topology.logs[mirror].upstream or SOURCE][slots]
-        return above
 
     def _advance(self, mirror: int, upstream: U64) -> None:
         if not len(upstream):
@@ -114,12 +116,11 @@ class Frontier:
     def passed_over(self, mirror: int, confirmed: I64) -> I64:
         """Slots of rows of the norm whose upstream copy was overtaken."""
         rows = self._rows
-        upstream = self._topology.logs[mirror].upstream or SOURCE
         found: list[I64] = []
         whole = True
         for start in range(max(rows.first, self._complete[mirror]), rows.next, CHUNK):
             slots = np.arange(start, min(start + CHUNK, rows.next), dtype=np.int64) % rows.capacity
-            above = rows.position[upstream][slots]
+            above = rows.above(mirror, slots)
             lacking = (above != 0) & (rows.position[mirror][slots] == 0) & (rows.state[slots] & CASE == 0)
             slots, above = slots[lacking], above[lacking]
             partition, offset = split(above)

@@ -13,6 +13,7 @@ from dupscope.ledger.casebook import Casebook
 from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.edge import Edge
 from dupscope.ledger.frontier import CHUNK, Frontier, split
+from dupscope.ledger.gaps import Gaps
 from dupscope.ledger.judge import judge
 from dupscope.ledger.orphans import Orphans
 from dupscope.ledger.retention import Retention, Share
@@ -45,6 +46,7 @@ class Holdings:
         self.barriers = Barriers(topology, partitions)
         self.orphans = Orphans(topology, self.rows)
         self.frontier = Frontier(topology, self.rows, partitions)
+        self.gaps = Gaps(settings.margin_ms)
         self.closed: list[dict[str, object]] = []
         self.expired: Counter[tuple[Layer, str, Reason]] = Counter()
         self.retention = Retention(
@@ -76,6 +78,8 @@ class Holdings:
             tuple(padded(column, size) for column in gone_past),
             progress.truncated,
             self.why_no_copy,
+            self.gaps,
+            cycle.replays,
         )
         return self.last_view
 
@@ -118,7 +122,7 @@ class Holdings:
     def reopen(self, log: int, filled: I64) -> None:
         """Look again for missing copies in rows that got an upstream copy late."""
         for mirror in self.topology.mirrors:
-            if self.topology.logs[mirror].upstream == log:
+            if log in self.topology.logs[mirror].upstream:
                 self.frontier.reopen(filled[self.rows.position[mirror][filled] == 0])
 
     def find(self, fp: tuple[int, int]) -> int:

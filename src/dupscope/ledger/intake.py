@@ -15,7 +15,6 @@ from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.screen import Screen
 from dupscope.model.batch import EffectBatch, RecordBatch
 from dupscope.model.finding import Layer, Reason
-from dupscope.model.topology import SOURCE
 
 MOST_AT_ONCE = 1 << 16
 """Records screened at once. Sorted probes of the index cost less the more there are."""
@@ -64,6 +63,7 @@ class Intake:
                 batch.fp_hi[part],
                 batch.fp_lo[part],
                 batch.content[part],
+                None if batch.redriven is None else batch.redriven[part],
             )
 
     def _records(self, batch: RecordBatch, cycle: Cycle, concluder: Concluder) -> None:
@@ -72,7 +72,7 @@ class Intake:
         held.edge.observe(batch, len(held.partitions), cycle.now_ms)
         screened = self._screen.observe(batch, held.edge)
         if screened.expired:
-            layer = Layer.PRODUCE if batch.log == SOURCE else Layer.MIRROR
+            layer = Layer.PRODUCE if held.topology.is_source(batch.log) else Layer.MIRROR
             stage = held.topology.logs[batch.log].name
             concluder.outcome.unverified[layer, stage, Reason.EXPIRED] += screened.expired
         if len(screened.orphans):
@@ -88,18 +88,20 @@ class Intake:
         """Take in one record whose key left the norm."""
         held = self._held
         fp = int(batch.fp_hi[index]), int(batch.fp_lo[index])
+        origin = held.topology.is_source(batch.log)
         copy = Copy(
             batch.log,
             int(batch.position[index]),
             int(batch.timestamp[index]),
             int(batch.content[index]),
+            redriven=origin and batch.redriven is not None and bool(batch.redriven[index]),
         )
         slot = held.find(fp)
         lost = held.why_lost(slot, copy.timestamp)
         if lost is not None:
             concluder.lose_copy(copy, lost)
             return
-        begins = slot < 0 or (copy.log == SOURCE and not self._joins(slot, fp, cycle, copy))
+        begins = slot < 0 or (origin and not self._joins(slot, fp, cycle, copy))
         if begins and copy.timestamp < held.edge.floor:
             concluder.lose_copy(copy, Reason.EXPIRED)
         elif slot < 0:
@@ -111,7 +113,7 @@ class Intake:
         """Start a row for a key whose earlier copies are forgotten."""
         self._held.retention.make_room(1, cycle.now_ms)
         slot = self._screen.insert_one(batch, index)
-        if batch.log != SOURCE:
+        if not self._held.topology.is_source(batch.log):
             self._held.orphans.add(cycle.number, cycle.now_ms, batch.log, np.array([slot]))
             self.suspicious = True
 
@@ -120,7 +122,8 @@ class Intake:
         window = self._held.settings.window_ms
         case = self._held.book.open(slot, fp, cycle.number)
         self._touch(case)
-        return any(c.log == SOURCE and abs(c.timestamp - copy.timestamp) <= window for c in case.copies)
+        sources = (c for c in case.copies if self._held.topology.is_source(c.log))
+        return any(abs(c.timestamp - copy.timestamp) <= window for c in sources)
 
     def _add(self, case: Case, copy: Copy, cycle: Cycle, concluder: Concluder) -> None:
         """Put a copy into a case; a position that is read again is there already."""

@@ -128,7 +128,7 @@ def overtaken(copy: Copy, mirror: int, part: WindowVerdict, view: View) -> bool:
     we have read of the destination.
     """
     passed = offset_of(copy.position) < view.frontier[mirror][slot_of(copy.position)]
-    if mirror in view.truncated or not passed:
+    if view.is_truncated(copy, mirror) or not passed:
         return False
     start = view.covered_since[mirror]
     if start is None:

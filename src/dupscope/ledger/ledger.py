@@ -13,14 +13,16 @@ from dupscope.ledger.case import Case
 from dupscope.ledger.conclude import Concluder
 from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.effects import taken
+from dupscope.ledger.frontier import split
 from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.intake import Intake, effect_of
 from dupscope.ledger.judge import Verdict, judge, sink_stage
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
+from dupscope.ledger.view import View
 from dupscope.model.batch import I64, Bools
 from dupscope.model.finding import Reason
-from dupscope.model.position import PartitionTable, offset_of, slot_of
+from dupscope.model.position import PartitionTable, offset_of, pack, slot_of
 from dupscope.model.topology import Topology
 
 FOREVER = 1 << 62
@@ -54,6 +56,7 @@ class Ledger:
         """Take in what a cycle read. The outcome holds what is lost at once, without a judgement."""
         outcome = Outcome()
         self._now_ms = cycle.now_ms
+        self.held.gaps.add(cycle.gaps, self.held.partitions)
         view = self.held.view(cycle, self._past(cycle))
         self.intake.observe(cycle, Concluder(view, outcome, cycle.now_ms))
         self._due[cycle.number] = set(self.intake.touched)
@@ -170,7 +173,7 @@ class Ledger:
             covered = held.covered_from(mirror, cycle)
             if covered is not None:
                 slots = slots[held.rows.timestamp(slots) >= covered]
-            slots = slots[: 0 if mirror in cycle.progress.truncated else OVERTAKEN_AT_ONCE]
+            slots = self._lasting(mirror, slots, cycle)[:OVERTAKEN_AT_ONCE]
             low = held.rows.fingerprints_low(slots).tolist() if len(slots) else []
             for slot, fp_lo in zip(slots.tolist(), low, strict=True):
                 found.add(held.book.open(slot, (int(held.rows.fp_hi[slot]), fp_lo), cycle.number))
@@ -178,8 +181,18 @@ class Ledger:
                 held.barriers.confirmed_moved.discard(mirror)
         return found
 
+    def _lasting(self, mirror: int, slots: I64, cycle: Cycle) -> I64:
+        """Those rows whose copies a mirror keeps."""
+        if not cycle.progress.truncated:
+            return slots
+        truncated = cycle.progress.truncated
+        keeps = [(mirror, one.logical_topic) not in truncated for one in self.held.partitions.partitions]
+        return slots[np.array(keeps, np.bool_)[split(self.held.rows.above(mirror, slots))[0]]]
+
     def _judge(self, case: Case, concluder: Concluder) -> None:
         before = case.suspects
+        if self.held.partitions.recreated:
+            self._find_namesakes(case, concluder.view)
         verdict = judge(case, concluder.view)
         concluder.conclude(case, verdict)
         self.held.book.judged(case, before)
@@ -192,6 +205,24 @@ class Ledger:
             self.held.frontier.reopen(np.array([slot]))
             for group in (self._lacking, self._unpassed):
                 group.discard(case)
+
+    def _find_namesakes(self, case: Case, view: View) -> None:
+        """Move effects to the topic that bore the name before, where that holds the record that they name.
+
+        Audit lines name a topic, not its id.
+        """
+        present = {copy.position for copy in case.copies}
+        for effect in case.effects:
+            if (
+                not effect.position
+                or effect.position in present
+                or effect.cycle > view.effects_through[effect.sink]
+            ):
+                continue
+            offset = offset_of(effect.position)
+            earlier = self.held.partitions.earlier(slot_of(effect.position))
+            candidates = (pack(slot, offset) for slot in earlier)
+            effect.position = next((one for one in candidates if one in present), effect.position)
 
     def _close_waiting(self, concluder: Concluder) -> None:
         """Judge effects whose record has not turned up although everything above was read."""
@@ -232,9 +263,11 @@ class Ledger:
             barriers.drop(barrier)
 
     def _obstacle(self, barrier: Barrier, stage: int, cycle: Cycle) -> Reason:
-        """Why a barrier cannot be passed: held back at the last stable offset, or not readable."""
+        """Why a barrier cannot be passed: a topic is gone, a transaction is open, or nothing can be read."""
         positions = padded(cycle.progress.positions, len(self.held.partitions))
         short = self.held.barriers.short_of(barrier, stage, positions)
+        if any(self.held.partitions[slot].log in cycle.progress.deleted for slot in short):
+            return Reason.TOPIC_DELETED
         at_end = cycle.progress.at_end
         held_back = all(slot < len(at_end) and at_end[slot] for slot in short)
         return Reason.OPEN_TRANSACTION if held_back else Reason.UNREADABLE
@@ -273,6 +306,7 @@ class Ledger:
         if seen is None:
             seen = np.where(progress.at_end, cycle.now_ms, 0)
         held.edge.advance(progress.tailed, padded(seen, len(held.partitions)))
+        held.gaps.forget(held.edge.edge)
         held.retention.fit_cases()
         held.retention.expire()
         for group in (self.unbalanced, self._lacking, self._unpassed):

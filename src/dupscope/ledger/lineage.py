@@ -10,9 +10,8 @@ from dupscope.ledger.pairing import Pairing, pair
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import Window
 from dupscope.model.finding import Layer, Origin, Reason
-from dupscope.model.topology import SOURCE
 
-CLOSED = {Reason.OPEN_TRANSACTION, Reason.UNREADABLE, Reason.HOT_KEY}
+CLOSED = {Reason.OPEN_TRANSACTION, Reason.UNREADABLE, Reason.TOPIC_DELETED, Reason.HOT_KEY}
 """A copy closed for one of these takes no part in pairing: its upstream copy may never be seen."""
 
 
@@ -27,6 +26,10 @@ class Lineage:
     def first(self, logs: Sequence[int]) -> Copy | None:
         """The copy in the first of `logs` that holds one."""
         return next((self.copies[log] for log in logs if log in self.copies), None)
+
+    def above(self, mirror: int, view: View) -> Copy | None:
+        """The copy that a mirror's copy of this lineage is the faithful one of."""
+        return self.first(view.topology.logs[mirror].upstream)
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class MirrorJudgement:
 def trace(window: Window, view: View) -> tuple[list[Lineage], dict[int, MirrorJudgement]]:
     """Build the lineages of a case, source first and then each mirror."""
     lineages = [
-        Lineage(Origin.PRODUCE if index else None, {SOURCE: copy})
+        Lineage(Origin.PRODUCE if index else None, {copy.log: copy})
         for index, copy in enumerate(window.sources)
     ]
     judgements = {}
@@ -61,13 +64,12 @@ def trace(window: Window, view: View) -> tuple[list[Lineage], dict[int, MirrorJu
 
 def _extend(lineages: list[Lineage], window: Window, mirror: int, view: View) -> MirrorJudgement:
     """Judge one mirror and add its copies to the lineages."""
-    upstream = view.topology.logs[mirror].upstream or SOURCE
-    by_copy = {lineage.copies[upstream]: lineage for lineage in lineages if upstream in lineage.copies}
+    by_copy = {up: lineage for lineage in lineages if (up := lineage.above(mirror, view)) is not None}
     known = window.copies[mirror]
     free = [copy for copy in known if not copy.excess and copy.unverified not in CLOSED]
     admitted = [copy for copy in free if view.admitted(copy)]
     result = MirrorJudgement()
-    if not window.copies[upstream]:
+    if not window.above(mirror, view):
         result.orphans = admitted
         result.waiting = len(free) - len(admitted)
         return result
@@ -91,17 +93,23 @@ def _lacking(now: Pairing, later: Pairing, window: Window, mirror: int, view: Vi
     """Upstream copies that no copy known of a mirror stands for, not even one that was closed unjudged."""
     known = [copy for copy in window.copies[mirror] if not copy.excess]
     if any(copy.unverified in CLOSED for copy in known):
-        later = pair(window.copies[view.topology.logs[mirror].upstream or SOURCE], known, mirror, view)
+        later = pair(window.above(mirror, view), known, mirror, view)
     possible = set(later.deficit)
     return [copy for copy in now.deficit if copy in possible]
 
 
 def _doubt(window: Window, mirror: int, pairing: Pairing, view: View) -> Reason | None:
-    """Why an excess is no verdict: an upstream copy was closed unjudged, or coverage is too short."""
-    for copy in window.copies[view.topology.logs[mirror].upstream or SOURCE]:
+    """Why an excess is no verdict.
+
+    An upstream copy was closed unjudged, coverage is too short, or compaction may have removed one.
+    """
+    for copy in window.above(mirror, view):
         if copy.unverified in CLOSED:
             return copy.unverified
-    return None if _covered(window, mirror, pairing, view) else Reason.BEFORE_COVERAGE
+    if not _covered(window, mirror, pairing, view):
+        return Reason.BEFORE_COVERAGE
+    compacted = any(view.may_be_compacted(copy, mirror) for copy in pairing.excess)
+    return Reason.COMPACTED if compacted else None
 
 
 def _covered(window: Window, mirror: int, pairing: Pairing, view: View) -> bool:
@@ -110,8 +118,7 @@ def _covered(window: Window, mirror: int, pairing: Pairing, view: View) -> bool:
     if start is None:
         return True
     earliest = start + view.settings.margin_ms
-    upstream = view.topology.logs[mirror].upstream or SOURCE
-    tags = {view.tag(copy, mirror) for copy in window.copies[upstream]}
+    tags = {view.tag(copy, mirror) for copy in window.above(mirror, view)}
     by_count = bool(pairing.by_count) or any(view.tag(copy, mirror) not in tags for copy in pairing.excess)
     if by_count or not view.topology.logs[mirror].tag.timestamp:
         earliest += view.settings.window_ms

@@ -10,7 +10,7 @@ from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.rows import CASE, Freed, Rows, unexplained
 from dupscope.model.batch import I64, Bools
 from dupscope.model.finding import Layer, Reason
-from dupscope.model.topology import SOURCE, Topology
+from dupscope.model.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,7 @@ class Orphans:
 
     def _open(self, group: _Group) -> Bools:
         rows, slots = self._rows, group.slots
-        upstream = self._topology.logs[group.mirror].upstream or SOURCE
-        held = (rows.position[group.mirror][slots] != 0) & (rows.position[upstream][slots] == 0)
+        held = (rows.position[group.mirror][slots] != 0) & (rows.above(group.mirror, slots) == 0)
         return np.asarray(held & (rows.state[slots] & (CASE | unexplained(group.mirror)) == 0))
 
     def _close(self, mirror: int, slots: I64, reason: Reason, outcome: Outcome) -> None:

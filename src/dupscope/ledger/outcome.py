@@ -14,6 +14,7 @@ class Outcome:
 
     findings: list[Finding] = field(default_factory=list)
     unverified: Counter[tuple[Layer, str, Reason]] = field(default_factory=Counter)
+    intended: Counter[tuple[Layer, str, str]] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     recovered: Counter[str] = field(default_factory=Counter)
     extra_effects: Counter[tuple[str, Origin]] = field(default_factory=Counter)

@@ -13,8 +13,10 @@ from dupscope.model.topology import Topology
 
 CASE = 1
 """State bit: the key left the norm, a case holds its copies and the row only its place."""
-UNEXPLAINED = 0xFE
+UNEXPLAINED = 0x7E
 """State bits: in some mirror, the copy was closed without an upstream copy. See `unexplained`."""
+REDRIVEN = 0x80
+"""State bit: the source copy says of itself that it is an intended replay."""
 
 NO_POSITION = 255
 """`read` of a sink: there was an effect, whose line names no position."""
@@ -26,8 +28,8 @@ SINK_BYTES = 4 + 4 + 1
 
 
 def unexplained(mirror: int) -> int:
-    """The state bit of a mirror; beyond seven mirrors some share one."""
-    return 2 << (mirror - 1) % 7
+    """The state bit of a mirror; beyond six mirrors some share one."""
+    return 2 << mirror % 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Rows:
         self.first = 0
         self.next = 0
         self.directory = Directory()
+        self._sources = topology.sources
+        self._upstream = [log.upstream for log in topology.logs]
         logs, sinks = len(topology.logs), len(topology.sinks)
         self._wide = np.zeros((capacity, 2 + logs), np.uint64)
         self._half = np.zeros((capacity, 1 + 2 * sinks), np.uint32)
@@ -114,6 +118,23 @@ class Rows:
         clean = np.clip(timestamp, 0, (1 << 48) - 1)
         self._time_lo[slots] = (clean & 0xFFFFFFFF).astype(np.uint32)
         self._time_hi[slots] = (clean >> 32).astype(np.uint16)
+
+    def above(self, mirror: int, slots: I64) -> U64:
+        """Positions of the copies that a mirror's own descend from, 0 for none.
+
+        A row of the norm has at most one copy in all logs that a mirror copies.
+        """
+        return self._either(self._upstream[mirror], slots)
+
+    def sourced(self, slots: I64) -> U64:
+        """Positions of the source copies, 0 for none."""
+        return self._either(self._sources, slots)
+
+    def _either(self, logs: tuple[int, ...], slots: I64) -> U64:
+        found = self.position[logs[0]][slots]
+        for log in logs[1:]:
+            found = np.maximum(found, self.position[log][slots])
+        return np.asarray(found)
 
     def find(self, fp_hi: U64, fp_lo: U64) -> I64:
         """The slot of each fingerprint, -1 for none. Fastest when sorted by `fp_lo`."""

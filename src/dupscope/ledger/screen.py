@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dupscope.ledger.edge import Edge
-from dupscope.ledger.rows import CASE, Rows
+from dupscope.ledger.rows import CASE, REDRIVEN, Rows
 from dupscope.ledger.view import content_mask
 from dupscope.model.batch import I64, Bools, RecordBatch
-from dupscope.model.topology import SOURCE, Topology
+from dupscope.model.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Screen:
         taken, where = order[hit][fits], slots[hit][fits]
         orphans, paired = self._place(batch, taken, where)
         look = np.sort(np.concatenate([order[~first], order[hit][~fits]]))
-        if batch.log != SOURCE:
+        if not self.topology.is_source(batch.log):
             orphans = np.concatenate([orphans, self._last(int(np.count_nonzero(born)))])
         return Screened(look, len(batch) - len(order) + late, orphans, where, paired)
 
@@ -84,38 +84,52 @@ class Screen:
             batch.fp_hi[picked], batch.fp_lo[picked], batch.timestamp[picked], batch.content[picked]
         )
         self.rows.position[batch.log][slots] = batch.position[picked]
+        self._mark(batch, picked, slots)
+
+    def _mark(self, batch: RecordBatch, picked: I64, slots: I64) -> None:
+        """Keep with a source copy that it is an intended replay. A mirror carries the mark along unasked."""
+        if batch.redriven is not None and self.topology.is_source(batch.log):
+            self.rows.state[slots[batch.redriven[picked]]] |= REDRIVEN
 
     def _last(self, count: int) -> I64:
         rows = self.rows
         return np.arange(rows.next - count, rows.next, dtype=np.int64) % rows.capacity
 
     def _fits(self, batch: RecordBatch, picked: I64, slots: I64) -> Bools:
-        """Which records leave their row in the norm: the first in their log, with the tag of the row."""
+        """Which records leave their row in the norm: the first in their log, with the tag of the row.
+
+        In all sources together there is one copy, and what lies in a mirror descends from it.
+        """
         rows, log = self.rows, batch.log
         fits: Bools = (rows.state[slots] & CASE == 0) & (rows.position[log][slots] == 0)
-        if log != SOURCE:
+        if not self.topology.is_source(log):
             fits &= same_tag(rows, slots, batch, picked, (self.topology, log))
-            return fits
-        for mirror in self.topology.mirrors:
+        foreign = set(self.topology.sources) - set(self.topology.sources_of(log))
+        for source in foreign:
+            fits &= rows.position[source][slots] == 0
+        for mirror in self.topology.mirrors if self.topology.is_source(log) else ():
             absent = rows.position[mirror][slots] == 0
-            fits &= absent | same_tag(rows, slots, batch, picked, (self.topology, mirror))
+            if log in self.topology.sources_of(mirror):
+                fits &= absent | same_tag(rows, slots, batch, picked, (self.topology, mirror))
+            else:
+                fits &= absent
         return fits
 
     def _place(self, batch: RecordBatch, picked: I64, slots: I64) -> tuple[I64, dict[int, I64]]:
         """Enter fitting records into their rows. Returns new orphans and the rows paired, by mirror."""
         rows, log = self.rows, batch.log
         rows.position[log][slots] = batch.position[picked]
-        if log == SOURCE:
+        if self.topology.is_source(log):
             rows.content[slots] = batch.content[picked]
             rows.set_timestamp(slots, batch.timestamp[picked])
+            self._mark(batch, picked, slots)
         paired = {}
         orphans = np.empty(0, np.int64)
-        upstream = self.topology.logs[log].upstream
-        if upstream is not None:
-            known = rows.position[upstream][slots] != 0
+        if not self.topology.is_source(log):
+            known = rows.above(log, slots) != 0
             orphans, paired[log] = slots[~known], slots[known]
         for mirror in self.topology.mirrors:
-            if self.topology.logs[mirror].upstream == log:
+            if log in self.topology.logs[mirror].upstream:
                 paired[mirror] = slots[rows.position[mirror][slots] != 0]
         return orphans, paired
 

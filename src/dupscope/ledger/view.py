@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dupscope.ledger.case import Copy
+from dupscope.ledger.gaps import Gaps
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.model.batch import I64
 from dupscope.model.finding import Reason
 from dupscope.model.position import PartitionTable, offset_of, slot_of
+from dupscope.model.replay import Replay
 from dupscope.model.topology import TagParts, Topology
 
 KEY_MASK = 0xFFFFFFFF00000000
@@ -30,6 +32,9 @@ class View:
     effects_through  per sink: effects of cycles up to this one may be judged
     frontier         per log: upstream copies below these offsets were overtaken, see `Missing`
     gone_past        per sink: offsets below these will not be acted on for the first time any more
+    truncated        (mirror's log, logical topic) where records vanish
+    gaps             spans of compacted logs whose records were gone before they could be read
+    replays          declared ones
     lost_effect      says why an effect has no copy, from its packed position
     """
 
@@ -41,8 +46,10 @@ class View:
     effects_through: tuple[int, ...]
     frontier: tuple[I64, ...]
     gone_past: tuple[I64, ...]
-    truncated: frozenset[int]
+    truncated: frozenset[tuple[int, str]]
     lost_effect: Callable[[int], Reason]
+    gaps: Gaps = field(default_factory=Gaps)
+    replays: tuple[Replay, ...] = ()
 
     def order(self, copy: Copy) -> tuple[int, int, int, str, str]:
         """The place of a copy in the order of the logs."""
@@ -62,6 +69,24 @@ class View:
     def number(self, copy: Copy) -> int:
         """The partition number of a copy."""
         return self.partitions[slot_of(copy.position)].number
+
+    def declared(self, stage: str, timestamp_ms: int) -> str | None:
+        """The reason of the declared replay that a duplicate belongs to, None if it belongs to none."""
+        covering = (replay.reason for replay in self.replays if replay.covers(stage, timestamp_ms))
+        return next(covering, None)
+
+    def is_truncated(self, copy: Copy, mirror: int) -> bool:
+        """Whether a mirror may have lost its copy of this one by itself."""
+        return (mirror, self.partitions[slot_of(copy.position)].logical_topic) in self.truncated
+
+    def may_be_compacted(self, copy: Copy, mirror: int) -> bool:
+        """Whether the upstream copy of a mirror's copy may have lain where compaction left a gap."""
+        topic = self.partitions[slot_of(copy.position)].logical_topic
+        timed = self.topology.logs[mirror].tag.timestamp
+        return any(
+            self.gaps.may_have_held(log, topic, copy.timestamp if timed else None)
+            for log in self.topology.logs[mirror].upstream
+        )
 
     def admitted(self, copy: Copy) -> bool:
         """Whether a mirror's copy may be judged: a barrier taken after it was read has passed."""

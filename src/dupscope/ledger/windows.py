@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.pairing import pair
 from dupscope.ledger.view import View
-from dupscope.model.topology import SOURCE
 
 
 @dataclass(slots=True)
@@ -16,12 +15,13 @@ class Window:
     """One case: the copies in each log, the effects without position, and where each copy belongs."""
 
     copies: list[list[Copy]]
+    sources: list[Copy] = field(default_factory=list)
+    """The copies in all sources in the order of the logs; the first is the original."""
     floating: list[Effect] = field(default_factory=list)
 
-    @property
-    def sources(self) -> list[Copy]:
-        """The source copies in the order of the log; the first is the original."""
-        return self.copies[SOURCE]
+    def above(self, mirror: int, view: View) -> list[Copy]:
+        """The copies in the logs that a mirror copies."""
+        return [copy for log in view.topology.logs[mirror].upstream for copy in self.copies[log]]
 
 
 @dataclass(slots=True)
@@ -35,13 +35,14 @@ class Cut:
 
 def cut(case: Case, view: View) -> Cut:
     """Cut a key into windows, oldest first."""
-    sources = sorted((copy for copy in case.copies if copy.log == SOURCE), key=view.order)
+    sources = sorted((c for c in case.copies if view.topology.is_source(c.log)), key=view.order)
     result = Cut([], [], [])
     last = None
     for copy in sources:
         if last is None or copy.timestamp - last > view.settings.window_ms:
             result.windows.append(Window([[] for _ in view.topology.logs]))
         result.windows[-1].sources.append(copy)
+        result.windows[-1].copies[copy.log].append(copy)
         last = copy.timestamp
     for mirror in view.topology.mirrors:
         _place_copies([copy for copy in case.copies if copy.log == mirror], mirror, result, view)
@@ -54,10 +55,9 @@ def _place_copies(copies: list[Copy], mirror: int, result: Cut, view: View) -> N
 
     Equal tags lie in several windows only where a tag has no time: there the pair decides, not the clock.
     """
-    upstream = view.topology.logs[mirror].upstream or SOURCE
     homes: dict[tuple[int, int], list[tuple[Copy, Window]]] = {}
     for window in result.windows:
-        for copy in window.copies[upstream]:
+        for copy in window.above(mirror, view):
             homes.setdefault(view.tag(copy, mirror), []).append((copy, window))
     pairs: dict[Copy, Copy] = {}
     if not view.topology.logs[mirror].tag.timestamp and len(result.windows) > 1:

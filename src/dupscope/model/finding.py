@@ -43,6 +43,7 @@ class Reason(StrEnum):
     POSITION_MISMATCH = "position_mismatch"
     OPEN_TRANSACTION = "open_transaction"
     UNREADABLE = "unreadable"
+    TOPIC_DELETED = "topic_deleted"
     COMPACTED = "compacted"
 
 

@@ -69,6 +69,8 @@ class PartitionTable:
     _slots: dict[Partition, int] = field(default_factory=dict, repr=False)
     _numbers: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     _by_log: dict[int, list[int]] = field(default_factory=dict, repr=False)
+    _newest: dict[tuple[int, str, int], int] = field(default_factory=dict, repr=False)
+    _earlier: dict[int, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.partitions)
@@ -85,6 +87,10 @@ class PartitionTable:
                 raise TooManyPartitionsError(
                     f"a pipeline can have {MAX_PARTITIONS} partitions; split it into several pipelines"
                 )
+            before = self.find(partition.log, partition.topic, partition.number)
+            if before is not None:
+                self._earlier[slot] = (before, *self._earlier.get(before, ()))
+            self._newest[partition.log, partition.topic, partition.number] = slot
             self._slots[partition] = slot
             self.partitions.append(partition)
             self._by_log.setdefault(partition.log, []).append(slot)
@@ -92,11 +98,16 @@ class PartitionTable:
 
     def find(self, log: int, topic: str, number: int) -> int | None:
         """The newest slot of a partition by its topic's name, or None. For audit lines, which know no ids."""
-        for slot in reversed(self._by_log.get(log, [])):
-            partition = self.partitions[slot]
-            if (partition.topic, partition.number) == (topic, number):
-                return slot
-        return None
+        return self._newest.get((log, topic, number))
+
+    def earlier(self, slot: int) -> tuple[int, ...]:
+        """Slots of the partition in the topic's namesakes that were deleted before, latest first."""
+        return self._earlier.get(slot, ())
+
+    @property
+    def recreated(self) -> bool:
+        """Whether any topic has had a namesake."""
+        return bool(self._earlier)
 
     def numbers(self) -> npt.NDArray[np.int64]:
         """Partition numbers by slot."""

@@ -12,8 +12,8 @@ REDRIVE = "redrive"
 class Replay:
     """A declared replay: duplicates of `stage` whose own timestamp lies in it are intended.
 
-    `from_ms` is included, `to_ms` is not; both in milliseconds since 1970. The timestamp is that of the record,
-    or the time of the effect. `reason` becomes a label.
+    `from_ms` is included, `to_ms` is not; both in milliseconds since 1970. The timestamp is that of the
+    record, or the time of the effect. `reason` becomes a label.
     """
 
     stage: str

@@ -62,6 +62,8 @@ class Topology:
                 raise ValueError(f"log {log.name!r} must stand after the log that it copies")
         if not self.sources or any(not self.logs[index].upstream for index in self.mirrors):
             raise ValueError("the sources must stand first, and there must be one")
+        if len({self.logs[index].name for index in self.sources}) > 1:
+            raise ValueError("all sources are one stage and have one name")
 
     @cached_property
     def sources(self) -> tuple[int, ...]:

@@ -92,6 +92,13 @@ CATALOGUE: tuple[Metric, ...] = (
         "Unintended duplicates, by the layer and stage that made them. Any sum counts findings.",
     ),
     Metric(
+        "intended_duplicates_total",
+        C,
+        "duplicates",
+        ("pipeline", "layer", "stage", "reason"),
+        "Recognised replays: duplicates that somebody meant. They are not in duplicates_total.",
+    ),
+    Metric(
         "duplicate_effects_total",
         C,
         "effects",

@@ -7,6 +7,7 @@ import pytest
 from dupscope.app.clusters import AGAIN_SECONDS, ANSWER_SECONDS, Clusters
 from dupscope.kafka.client import silent
 from dupscope.kafka.errors import BrokersUnreachableError, TopicMissingError
+from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
 from support.mock import MockCluster
 
@@ -24,7 +25,9 @@ class TestClusters:
             mock.create_topic("t", 2)
             mock.produce("t", [(1, b"k", b"v")])
             clusters = clusters_of(mock.bootstrap_servers)
-            assert clusters.high_watermarks("a", ["t"]) == {("t", 0): 0, ("t", 1): 1}
+            ends = clusters.high_watermarks("a", TopicSelection({"t": "t"}))
+            assert ends.offsets == {("t", 0): 0, ("t", 1): 1}
+            assert set(ends.ids) == {"t"}
             clusters.close()
 
     def test_no_question_takes_longer(self):
@@ -54,7 +57,7 @@ class TestClusters:
         with pytest.raises(BrokersUnreachableError), clusters.asking("a"):
             raise BrokersUnreachableError("gone")
         with pytest.raises(BrokersUnreachableError, match="cluster 'a': did not answer a moment ago"):
-            clusters.high_watermarks("a", ["t"])
+            clusters.high_watermarks("a", TopicSelection({"t": "t"}))
         assert clusters.committed("a", "g", [("t", 0)]) == {}
 
     def test_refusal_is_an_answer(self):
@@ -73,4 +76,4 @@ class TestClusters:
         assert not clusters.is_silent("a")
         assert clusters.committed("a", "g", [("t", 0)]) == {}
         with pytest.raises(BrokersUnreachableError):
-            clusters.high_watermarks("a", ["t"])
+            clusters.high_watermarks("a", TopicSelection({"t": "t"}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dupscope.app.loop import Loop
+from dupscope.app.replays import DeclaredReplays
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.forensics.ledgerfile import LedgerFile
@@ -49,7 +50,8 @@ class Run:
     def __post_init__(self) -> None:
         self.metrics = Metrics([shape_of(self.watch.settings)], "1.2.3")
         findings = FindingLog(self.log, self.metrics, 0)
-        self.loop = Loop([self.watch], self.store, self.metrics, findings)
+        replays = DeclaredReplays(Path("absent.yaml"), {})
+        self.loop = Loop([self.watch], self.store, self.metrics, findings, replays)
 
     def to_the_end(self, path: Path | None = None) -> None:
         file = LedgerFile(path)

@@ -150,7 +150,7 @@ class TestState:
         online.produce(*range(5))
         watch = online.watch()
         metrics = Metrics([shape_of(watch.settings)], "1.2.3")
-        watch.open()
+        watch.tails.open()
         watch.take_ends(Reads())
         Publisher(metrics, watch).state()
         metrics.publish(RunState(True, "", 0.0, 0.0))

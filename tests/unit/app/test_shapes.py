@@ -4,13 +4,26 @@ from dupscope.app.shapes import layer_of, shape_of
 from dupscope.audit.reasons import InvalidReason
 from dupscope.fingerprint.unkeyed import Unkeyed
 from dupscope.model.finding import Layer, Reason
+from dupscope.model.replay import Replay
 from dupscope.telemetry.shape import StageShape, TailShape
 
 
+ACTIVE = {
+    "source": [
+        {"cluster": "primary", "topics": ["payments"]},
+        {"cluster": "dr", "topics": ["payments"]},
+    ],
+    "mirrors": {"to-dr": {"cluster": "dr", "topics": ["primary.payments"], "from": "source@primary"}},
+    "sinks": {},
+}
+
+
 class TestLayerOf:
-    def test_source_and_mirrors(self):
-        """The source's log is of the produce layer, every other log of the mirror layer."""
-        assert [layer_of(log) for log in range(3)] == [Layer.PRODUCE, Layer.MIRROR, Layer.MIRROR]
+    def test_source_and_mirrors(self, offline):
+        """Every source's log is of the produce layer, every other log of the mirror layer."""
+        topology = offline.config(**ACTIVE).pipelines["payments"].topology
+        layers = [layer_of(topology, log) for log in range(3)]
+        assert layers == [Layer.PRODUCE, Layer.PRODUCE, Layer.MIRROR]
 
 
 class TestShapeOf:
@@ -44,3 +57,28 @@ class TestShapeOf:
     def test_no_team(self, offline):
         """A pipeline without a team has an empty one."""
         assert shape_of(offline.config(team=None).pipelines["payments"]).team == ""
+
+    def test_several_sources(self, offline):
+        """They are one stage; their tails tell them apart by the cluster."""
+        shape = shape_of(offline.config(**ACTIVE).pipelines["payments"])
+        assert [stage.name for stage in shape.stages] == ["source", "to-dr"]
+        assert shape.topics == ("payments",)
+        assert shape.tails[:2] == (
+            TailShape("source", "primary", "payments"),
+            TailShape("source", "dr", "payments"),
+        )
+
+    def test_topics_found(self, offline):
+        """What a pattern has found by now is there beside what was named."""
+        settings = offline.config(source={"cluster": "primary", "topics": ["payments", "^re.*"]})
+        found = [{"payments": "payments", "refunds": "refunds"}, {"primary.payments": "payments"}]
+        shape = shape_of(settings.pipelines["payments"], found)
+        assert shape.topics == ("payments", "refunds")
+        assert TailShape("source", "primary", "refunds") in shape.tails
+
+    def test_replays(self, offline):
+        """Declared replays and redrives have their series before the first duplicate."""
+        settings = offline.config(redrive={"headers": ["x-redrive"]}).pipelines["payments"]
+        shape = shape_of(settings, replays=[Replay("source", 0, 1, "drill"), Replay("to-dr", 0, 1, "drill")])
+        assert shape.reasons["intended_duplicates_total"] == ("redrive", "drill")
+        assert shape_of(offline.config().pipelines["payments"]).reasons["intended_duplicates_total"] == ()

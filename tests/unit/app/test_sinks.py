@@ -18,6 +18,10 @@ class Commits:
         return {key: self.offsets[cluster] for key in partitions if cluster in self.offsets}
 
 
+def nothing(_log: int) -> None:
+    """No topic appears."""
+
+
 @pytest.fixture
 def table() -> PartitionTable:
     table = PartitionTable()
@@ -48,29 +52,49 @@ class TestResolve:
     )
     def test_known_partitions(self, settings, table, place, slot):
         """A position is found in the logs that the sink reads, with or without the cluster's name."""
-        found = SinkWatch(settings, 0, table, Commits()).resolve(*place)
+        found = SinkWatch(settings, 0, table, Commits(), nothing).resolve(*place)
         assert found == (None if slot is None else (slot, "payments"))
 
     def test_partition_that_was_added(self, settings, table):
         """A partition that is not known yet gets a slot of the same topic; a made-up number gets none."""
-        watch = SinkWatch(settings, 0, table, Commits())
+        watch = SinkWatch(settings, 0, table, Commits(), nothing)
         slot, logical = watch.resolve("dr", "primary.payments", 7)
         assert (slot, logical) == (3, "payments")
         assert table[slot] == Partition(1, "c1", "id-1", "primary.payments", "payments", 7)
         assert watch.resolve("dr", "primary.payments", MOST_PARTITIONS) is None
         assert len(table) == 4
 
+    def test_topic_that_a_pattern_will_find(self, offline, table, manual_clock):
+        """A sink can be quicker than the tails: the log is asked at once, and then once in a while."""
+        mirrors = {"to-dr": {"cluster": "dr", "topics": [r"^primary\.pay.*"]}}
+        settings = offline.config(mirrors=mirrors).pipelines["payments"]
+        asked = []
+
+        def discover(log: int) -> None:
+            asked.append(log)
+            table.slot(Partition(1, "c1", "id-9", "primary.payouts", "payouts", 0))
+
+        watch = SinkWatch(settings, 0, table, Commits(), discover, manual_clock)
+        assert watch.resolve("dr", "primary.payouts", 0) is None
+        assert asked == []
+        source = {"cluster": "primary", "topics": ["^pay.*"]}
+        settings = offline.config(mirrors=mirrors, source=source).pipelines["payments"]
+        watch = SinkWatch(settings, 0, table, Commits(), discover, manual_clock)
+        assert watch.resolve("dr", "primary.payouts", 0) == (3, "payouts")
+        assert watch.resolve("dr", "primary.paying", 0) is None
+        assert asked == [1]
+
 
 class TestCommitted:
     def test_by_slot(self, settings, table, manual_clock):
         """Commits of every log that the sink reads, by slot; 0 where nothing is known."""
-        watch = SinkWatch(settings, 0, table, Commits(dr=5), manual_clock)
+        watch = SinkWatch(settings, 0, table, Commits(dr=5), nothing, manual_clock)
         assert watch.committed().tolist() == [0, 5, 5]
 
     def test_asked_now_and_then(self, settings, table, manual_clock):
         """The group is asked once in a while, and in between the last answer holds."""
         commits = Commits(dr=5)
-        watch = SinkWatch(settings, 0, table, commits, manual_clock)
+        watch = SinkWatch(settings, 0, table, commits, nothing, manual_clock)
         watch.committed()
         commits.offsets["dr"] = 8
         assert watch.committed().tolist() == [0, 5, 5]
@@ -81,7 +105,7 @@ class TestCommitted:
     def test_never_falls(self, settings, table, manual_clock):
         """What a group has once gone past, it has gone past, even when it rewinds or cannot be seen."""
         commits = Commits(dr=5)
-        watch = SinkWatch(settings, 0, table, commits, manual_clock)
+        watch = SinkWatch(settings, 0, table, commits, nothing, manual_clock)
         watch.committed()
         for offsets in ({"dr": 3}, {}):
             commits.offsets = offsets
@@ -91,6 +115,6 @@ class TestCommitted:
     def test_without_a_group(self, offline, table, manual_clock):
         """A sink without a group is asked about nothing."""
         commits = Commits(dr=5)
-        watch = SinkWatch(offline.config().pipelines["payments"], 0, table, commits, manual_clock)
+        watch = SinkWatch(offline.config().pipelines["payments"], 0, table, commits, nothing, manual_clock)
         assert watch.committed().tolist() == []
         assert commits.asked == []

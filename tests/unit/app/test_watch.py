@@ -3,16 +3,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-import pytest
-
-from dupscope.app.watch import PipelineWatch, Reads, reason_of, start_of
-from dupscope.kafka.errors import AccessDeniedError, BrokersUnreachableError, TopicMissingError
-from dupscope.kafka.starts import Start
+from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.model.finding import Layer
 from support.waiting import wait_until
 
 SOURCE, MIRROR, SINK = 0, 1, 0
-STARTED_MS = 1_800_000_000_000
 
 
 class Cycles:
@@ -45,72 +40,6 @@ class Cycles:
         wait_until(quiet, 20, "caught up, and nothing waits", poll=0)
 
 
-class TestStartOf:
-    @pytest.mark.parametrize(
-        ("start", "source", "mirror"),
-        [
-            ("earliest", Start("earliest"), Start("earliest")),
-            ("latest", Start("timestamp", STARTED_MS - 600_000), Start("latest")),
-            ("1h", Start("timestamp", STARTED_MS - 4_200_000), Start("timestamp", STARTED_MS - 3_600_000)),
-        ],
-    )
-    def test_levels(self, offline, start, source, mirror):
-        """Each log begins a margin before the log that copies it."""
-        settings = offline.config(start=start, margin="10m").pipelines["payments"]
-        assert start_of(settings, SOURCE, STARTED_MS) == source
-        assert start_of(settings, MIRROR, STARTED_MS) == mirror
-
-    def test_without_a_mirror(self, offline):
-        """A source alone needs no margin."""
-        settings = offline.config(start="latest", mirrors={}, sinks={}).pipelines["payments"]
-        assert start_of(settings, SOURCE, STARTED_MS) == Start("latest")
-
-
-class TestReasonOf:
-    def test_by_what_helps(self):
-        """Time helps against a cluster that is away, a person against one that refuses."""
-        assert reason_of(BrokersUnreachableError("")) == "unreachable"
-        assert reason_of(TopicMissingError("")) == "topic_missing"
-        assert reason_of(AccessDeniedError("")) == "access_denied"
-
-
-class TestOpen:
-    def test_all(self, online):
-        """With both clusters there, all partitions are numbered, and nothing is left to open."""
-        watch = online.watch()
-        assert not watch.is_complete
-        assert watch.open() == {}
-        assert watch.is_complete
-        assert len(watch.table) == 6
-        assert watch.open() == {}
-        assert len(watch.table) == 6
-
-    def test_one_is_away(self, online):
-        """A log that cannot be opened is told with the reason; the others are read meanwhile."""
-        online.produce(*range(5))
-        online.destination.stop()
-        watch = online.watch()
-        problems = watch.open()
-        assert list(problems) == [MIRROR]
-        assert problems[MIRROR].startswith("cluster 'dr': topic 'primary.payments': ")
-        assert (watch.is_up(SOURCE), watch.is_up(MIRROR)) == (True, False)
-        cycles = Cycles(watch)
-        wait_until(lambda: cycles.run() or cycles.records["source"] == 5, 20, "the source is read", poll=0)
-        assert not watch.is_caught_up
-        assert watch.take_ends(cycles.reads) is None
-
-    def test_silent_cluster(self, online):
-        """A cluster that has just not answered is not asked again at once; its problem stays."""
-        online.destination.stop()
-        watch = online.watch()
-        problems = watch.open()
-        assert list(problems) == [MIRROR]
-        began = time.monotonic()
-        assert watch.open() == problems
-        assert time.monotonic() - began < 1
-        assert not watch.is_complete
-
-
 class TestCycle:
     def test_duplicates_of_all_layers(self, online, effect):
         """What was planted is found, nothing else, and then all is quiet."""
@@ -119,7 +48,7 @@ class TestCycle:
         effects = [effect(number, number // 3) for number in range(9)]
         online.audit.write_text("".join([*effects, effect(4, 3), effect(7, 4), effects[0]]))
         watch = online.watch()
-        watch.open()
+        watch.tails.open()
         cycles = Cycles(watch)
         cycles.until_quiet()
         assert sorted(cycles.found) == [
@@ -136,13 +65,13 @@ class TestCycle:
         online.audit.write_text(effect(0, 0))
         watch = online.watch()
         assert watch.read(0.0).sinks == {}
-        watch.open()
+        watch.tails.open()
         assert watch.read(0.0).sinks[SINK].lines == 1
 
     def test_stop(self, online):
         """After a stop a read waits for nothing, and no cluster is asked."""
         watch = online.watch()
-        watch.open()
+        watch.tails.open()
         watch.stop()
         began = time.monotonic()
         reads = watch.read(5.0)
@@ -157,21 +86,21 @@ class TestHowFar:
         online.produce(*range(6))
         online.mirror(*range(6))
         watch = online.watch()
-        watch.open()
+        watch.tails.open()
         assert not watch.is_caught_up
         cycles = Cycles(watch)
         cycles.until_quiet()
         online.produce(*range(6, 12))
         watch.take_ends(cycles.reads)
         assert watch.is_caught_up
-        assert watch.lag_records(SOURCE) == {"payments": 6}
-        assert watch.lag_records(MIRROR) == {"primary.payments": 0}
+        assert watch.tails.lag_records(SOURCE) == {"payments": 6}
+        assert watch.tails.lag_records(MIRROR) == {"primary.payments": 0}
 
     def test_ends(self, online):
         """Ends are by slot, in all logs, read or not."""
         online.produce(0, 1, 3)
         watch = online.watch()
-        watch.open()
+        watch.tails.open()
         ends = watch.take_ends(Reads())
         numbers = {slot: (p.topic, p.number) for slot, p in enumerate(watch.table.partitions)}
         assert {numbers[slot]: end for slot, end in enumerate(ends.tolist()) if end} == {
@@ -182,18 +111,18 @@ class TestHowFar:
     def test_brokers_away(self, online):
         """Without an answer there are no ends, an error is counted once, and the log is down."""
         watch = online.watch()
-        watch.open()
+        watch.tails.open()
         online.destination.stop()
         reads = Reads()
         assert watch.take_ends(reads) is None
         assert watch.take_ends(reads) is None
         assert reads.errors == {MIRROR: ["unreachable"]}
-        assert (watch.is_up(SOURCE), watch.is_up(MIRROR)) == (True, False)
+        assert (watch.tails.is_up(SOURCE), watch.tails.is_up(MIRROR)) == (True, False)
 
     def test_coverage(self, online):
         """A log read from offset 0 is covered from its beginning."""
         watch = online.watch()
-        watch.open()
+        watch.tails.open()
         assert [watch.covered_since_ms(log) for log in (SOURCE, MIRROR)] == [None, None]
 
 

@@ -8,10 +8,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dupscope.config.load import load
+from dupscope.config.load import load, load_replays
 from dupscope.config.values import ListenAddress, StartAt
 from dupscope.fingerprint.settings import KeySpec
+from dupscope.kafka.redrive import RedriveMarks
 from dupscope.model.errors import ConfigError
+from dupscope.model.replay import Replay
 from dupscope.model.topology import Log, Sink, TagParts
 
 TESTDATA = Path(__file__).parent / "testdata"
@@ -27,6 +29,7 @@ pipelines:
     window: 1h30m
     margin: 30s
     start: earliest
+    redrive: {headers: [x-redrive], producers: {header: x-producer, names: [redrive-tool]}}
     team: payments-team
     source: {cluster: primary, topics: [payments, shop.refunds]}
     mirrors:
@@ -43,6 +46,21 @@ pipelines:
     key: kafka_key
     source: {cluster: dr, topics: [clicks]}
     sinks: {counter: {}}
+  orders:
+    key: {header: id}
+    source:
+      - {cluster: primary, topics: ["^orders-.*", orders]}
+      - {cluster: dr, topics: ["^orders-.*"]}
+    mirrors:
+      east: {cluster: dr, from: source@primary, topics: ['^primary\\.orders.*']}
+      both: {cluster: primary, topics: [all.orders-eu, '^all\\.orders-.*']}
+    sinks:
+      shipper: {reads: [source@dr, east]}
+      ledger: {reads: [source]}
+replays:
+  - {pipeline: payments, stage: source, reason: again,
+     from: 2026-11-23T10:00:00Z, to: "2026-11-23T11:30:00+01:00"}
+  - {pipeline: payments, stage: charger, from: 2026-11-23 10:00:00.5+00:00, to: 2026-11-24T00:00:00Z}
 fingerprint_key: {file: /etc/dupscope/fingerprint.key}
 state: {path: state}
 limits: {memory: 512MiB, fetch_rate: 5000}
@@ -139,8 +157,8 @@ class TestLoad:
     def test_a_mirror_stands_after_the_log_that_it_copies(self, complete):
         assert (
             Log("source", "primary"),
-            Log("to-dr", "dr", 0),
-            Log("far", "primary", 1, TagParts(timestamp=False)),
+            Log("to-dr", "dr", (0,)),
+            Log("far", "primary", (1,), TagParts(timestamp=False)),
         ) == complete.pipelines["payments"].topology.logs
 
     def test_sinks_read_logs_by_index_in_the_order_of_the_file(self, complete):
@@ -153,11 +171,47 @@ class TestLoad:
         assert (Sink("counter", (0,)),) == complete.pipelines["clicks"].topology.sinks
 
     def test_every_topic_has_its_logical_topic_down_the_chain(self, complete):
-        assert complete.pipelines["payments"].topics == (
+        assert [topics.names for topics in complete.pipelines["payments"].topics] == [
             {"payments": "payments", "shop.refunds": "shop.refunds"},
             {"primary.payments": "payments", "primary.shop.refunds": "shop.refunds"},
             {"dr.primary.payments": "payments"},
+        ]
+
+    def test_several_sources_stand_first_and_can_be_named_by_their_cluster(self, complete):
+        topology = complete.pipelines["orders"].topology
+
+        assert topology.logs == (
+            Log("source", "primary"),
+            Log("source", "dr"),
+            Log("east", "dr", (0,)),
+            Log("both", "primary", (0, 1)),
         )
+        assert [sink.reads for sink in topology.sinks] == [(1, 2), (0, 1)]
+
+    def test_a_pattern_chooses_topics_of_the_cluster_with_their_logical_topics(self, complete):
+        _, dr, east, both = complete.pipelines["orders"].topics
+
+        assert dr.chosen(["orders", "orders-eu", "__orders-x"]) == {"orders-eu": "orders-eu"}
+        assert east.chosen(["primary.orders-eu", "primary.orders", "primary.ordersx"]) == {
+            "primary.orders-eu": "orders-eu",
+            "primary.orders": "orders",
+        }
+        assert both.chosen(["all.orders-eu", "all.orders"]) == {"all.orders-eu": "orders-eu"}
+
+    def test_marks_of_a_redrive_are_those_of_the_file(self, complete):
+        assert (
+            RedriveMarks(frozenset({"x-redrive"}), "x-producer", frozenset({"redrive-tool"}))
+            == complete.pipelines["payments"].redrive
+        )
+        assert not complete.pipelines["clicks"].redrive
+
+    def test_replays_are_by_pipeline_in_milliseconds(self, complete):
+        assert complete.replays == {
+            "payments": (
+                Replay("source", 1795428000_000, 1795429800_000, "again"),
+                Replay("charger", 1795428000_500, 1795478400_000, "declared"),
+            )
+        }
 
     def test_only_sinks_with_an_audit_log_have_audit_settings(self, complete, tmp_path):
         audits = complete.pipelines["payments"].audits
@@ -186,6 +240,48 @@ class TestLoad:
         for text in (repr(complete), str(complete), repr(complete.masked)):
             assert "of the user" not in text
             assert "of the key" not in text
+
+
+class TestLoadReplays:
+    """Reads the replays alone, while the rest of the file may be in the middle of a change."""
+
+    REPLAY = "{pipeline: p, stage: s, from: 1970-01-01T00:00:01Z, to: 1970-01-01T00:00:02Z}"
+
+    @pytest.fixture
+    def replays(self, tmp_path):
+        def replays(text):
+            file = tmp_path / "f.yaml"
+            file.write_text(text)
+            return load_replays(file)
+
+        return replays
+
+    def test_whatever_else_is_in_the_file_is_ignored(self, replays):
+        text = f"pipelines: {{p: {{wrong: 1, wrong: 2, sinks: {{s: nothing}}}}}}\nreplays: [{self.REPLAY}]\n"
+
+        assert replays(text) == {"p": (Replay("s", 1000, 2000),)}
+
+    @pytest.mark.parametrize(
+        "text", ["clusters: {}", "pipelines: 1\nreplays:", "replays: []", "- 1"], ids=str.split
+    )
+    def test_a_file_without_replays_has_none(self, replays, text):
+        assert replays(text) == {}
+
+    def test_what_is_wrong_is_told_as_always(self, replays, tmp_path):
+        with pytest.raises(ConfigError) as caught:
+            replays(f"replays: [{self.REPLAY}, 1]\nreplays: [{self.REPLAY}, {{}}]\n")
+
+        assert (
+            caught.value.problems[0]
+            == f"{tmp_path}/f.yaml: replays: is given twice, in lines 1 and 2; keep one"
+        )
+        assert f"{tmp_path}/f.yaml: replays[0].pipeline: there is no pipeline 'p'; none is known here" in (
+            caught.value.problems
+        )
+
+    def test_a_file_that_is_half_written_is_a_problem(self, replays):
+        with pytest.raises(ConfigError, match="is not YAML"):
+            replays("replays: [{pipeline: p")
 
 
 JUNK = st.recursive(

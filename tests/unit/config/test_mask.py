@@ -47,9 +47,28 @@ class TestPlain:
                     "start": "2d",
                 }
             },
+            "replays": [],
             "state": {"path": "/var/lib/dupscope"},
             "fingerprint_key": {"file": "k"},
             "limits": {"memory": "1GiB"},
             "web": {"listen": ":9464"},
             "log": {"level": "info", "findings_per_second": 100},
         }
+
+    def test_several_sources_and_replays_are_shown_as_the_file_writes_them(self, tmp_path):
+        sources = [{"cluster": "a", "topics": ["t"]}, {"cluster": "b", "topics": ["^t.*"]}]
+        replay = {"pipeline": "p", "stage": "source", "reason": "why"}
+        times = {"from": "2026-11-23T10:00:00Z", "to": "2026-11-23T12:00:00.250+01:00"}
+        document = {
+            "clusters": {"a": {"bootstrap.servers": "x"}, "b": {"bootstrap.servers": "y"}},
+            "pipelines": {"p": {"key": "kafka_key", "source": sources, "redrive": {"headers": ["x"]}}},
+            "replays": [{**replay, **times}],
+        }
+        file = tmp_path / "f.yaml"
+        file.write_text(json.dumps(document))
+
+        shown = load(file, {}).masked
+
+        assert shown["pipelines"]["p"]["source"] == sources
+        assert shown["pipelines"]["p"]["redrive"] == {"headers": ["x"]}
+        assert shown["replays"] == [{**replay, "from": times["from"], "to": "2026-11-23T11:00:00.250Z"}]

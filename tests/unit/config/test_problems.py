@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dupscope.config.problems import Problems, nearest
+from dupscope.config.problems import Problems, nearest, nearest_of_all
 from dupscope.model.errors import ConfigError
 
 
@@ -27,3 +27,12 @@ class TestNearest:
         assert nearest("sorce", ["source", "sinks"]) == "did you mean 'source'?"
         assert nearest("zebra", ["source", "sinks", "source"]) == "known here: source, sinks"
         assert nearest("zebra", []) == "none is known here"
+
+
+class TestNearestOfAll:
+    def test_tells_all_that_is_known_besides(self):
+        assert (
+            nearest_of_all("to_dr", ["source", "to-dr"]) == "did you mean 'to-dr'? known here: source, to-dr"
+        )
+        assert nearest_of_all("zebra", ["source"]) == "known here: source"
+        assert nearest_of_all("zebra", []) == "none is known here"

@@ -7,9 +7,9 @@ from dupscope.fingerprint.settings import KeySpec
 from dupscope.model.topology import MAX_LOGS
 
 
-def _node(mirrors=None, sinks=None, topics=("t",)):
-    source = SourceNode(cluster="a", topics=list(topics))
-    return PipelineNode(key=KeySpec("kafka_key"), source=source, mirrors=mirrors or {}, sinks=sinks or {})
+def _node(mirrors=None, sinks=None, topics=("t",), clusters=("a",)):
+    sources = [SourceNode(cluster=cluster, topics=list(topics)) for cluster in clusters]
+    return PipelineNode(key=KeySpec("kafka_key"), source=sources, mirrors=mirrors or {}, sinks=sinks or {})
 
 
 def _mirror(topic="x.t", **more):
@@ -35,13 +35,46 @@ class TestStages:
         topology = _stages(_node(mirrors)).topology
 
         assert [log.name for log in topology.logs] == ["source", "aside", "first", "second", "third"]
-        assert [log.upstream for log in topology.logs] == [None, 0, 0, 2, 3]
+        assert [log.upstream for log in topology.logs] == [(), (0,), (0,), (2,), (3,)]
 
     def test_the_topic_of_a_sink_is_known_where_it_reads_only_one(self):
         sinks = {"one": SinkNode(reads=["first", "source"]), "two": SinkNode(reads=["source"])}
 
         assert _stages(_node({"first": _mirror()}, sinks)).only_topic_of(0) == "t"
         assert _stages(_node(sinks={"two": SinkNode()}, topics=("t", "u"))).only_topic_of(0) is None
+
+    def test_a_pattern_is_several_topics(self):
+        sinks = {"one": SinkNode(reads=["source"])}
+
+        assert _stages(_node(sinks=sinks, topics=("t", "^t-.*"))).only_topic_of(0) is None
+
+    def test_a_mirror_of_source_copies_every_source_and_of_source_at_a_cluster_that_one(self):
+        mirrors = {"all": _mirror(), "one": _mirror(from_="source@b"), "far": _mirror("y.x.t", from_="one")}
+
+        topology = _stages(_node(mirrors, clusters=("a", "b"))).topology
+
+        assert [(log.name, log.upstream) for log in topology.logs] == [
+            ("source", ()),
+            ("source", ()),
+            ("all", (0, 1)),
+            ("one", (1,)),
+            ("far", (3,)),
+        ]
+        assert topology.sources_of(4) == (1,)
+
+    def test_a_source_alone_can_be_named_by_its_cluster_too(self):
+        topology = _stages(
+            _node({"m": _mirror(from_="source@a")}, {"s": SinkNode(reads=["m", "source@a"])})
+        ).topology
+
+        assert (topology.logs[1].upstream, topology.sinks[0].reads) == ((0,), (1, 0))
+
+    def test_topics_of_a_mirror_may_be_of_any_source_that_it_copies(self):
+        sources = [SourceNode(cluster="a", topics=["t"]), SourceNode(cluster="b", topics=["^u.*"])]
+        mirrors = {"m": MirrorNode(cluster="b", topics=["x.t", "^x.*"])}
+        node = PipelineNode(key=KeySpec("kafka_key"), source=sources, mirrors=mirrors)
+
+        assert _stages(node).topics[2].chosen(["x.u1", "x.v"]) == {"x.t": "t", "x.u1": "u1"}
 
     def test_too_many_mirrors_are_a_problem_not_a_crash(self):
         problems = Problems("f")

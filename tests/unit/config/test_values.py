@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta, timezone
+
 import pytest
 
 from dupscope.config.values import (
     Duration,
     ListenAddress,
+    Moment,
     PropertySpec,
     Size,
     StartAt,
     parse_duration,
     parse_listen,
+    parse_moment,
     parse_property,
     parse_size,
     parse_start,
@@ -71,6 +75,54 @@ class TestStartAt:
 
     def test_shows_as_it_is_written(self):
         assert [str(StartAt("earliest")), str(StartAt("ago", 5400.0))] == ["earliest", "90m"]
+
+
+NO_OFFSET = (
+    "'2026-11-23 10:00:00' has no offset; "
+    "write for example '2026-11-23T10:00:00Z' or '2026-11-23T10:00:00+01:00'"
+)
+
+
+class TestMoment:
+    @pytest.mark.parametrize(
+        ("raw", "milliseconds"),
+        [
+            ("1970-01-01T00:00:01Z", 1000),
+            ("1970-01-01t02:00:00.1239+02:00", 123),
+            ("1970-01-01 00:00:00-00:30", 1_800_000),
+            (datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC), 2000),
+            (datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))), 0),
+        ],
+    )
+    def test_is_a_time_with_an_offset_as_text_or_as_yaml_reads_it(self, raw, milliseconds):
+        assert milliseconds == parse_moment(raw)
+
+    @pytest.mark.parametrize(
+        ("raw", "what"),
+        [
+            (datetime(2026, 11, 23, 10), NO_OFFSET),  # noqa: DTZ001 - as YAML reads a time without an offset
+            ("2026-11-23T10:00:00", NO_OFFSET.replace(" 10:00:00'", "T10:00:00'")),
+            (date(2026, 11, 23), "'2026-11-23' is not a time; write for example '2026-11-23T10:00:00Z'"),
+            (1795428000, "'1795428000' is not a time; write for example '2026-11-23T10:00:00Z'"),
+            (
+                "20261123T100000Z",
+                "'20261123T100000Z' is not a time; write for example '2026-11-23T10:00:00Z'",
+            ),
+            ("2026-11-23T10:60:00Z", "'2026-11-23T10:60:00Z' is not a time: minute must be in 0..59"),
+            (
+                "9999-12-31T23:59:59-01:00",
+                "'9999-12-31T23:59:59-01:00' is not a time: date value out of range",
+            ),
+        ],
+    )
+    def test_anything_else_is_refused(self, raw, what):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+            parse_moment(raw)
+
+        assert what == str(caught.value)
+
+    def test_is_shown_in_utc(self):
+        assert [str(Moment(0)), str(Moment(1500))] == ["1970-01-01T00:00:00Z", "1970-01-01T00:00:01.500Z"]
 
 
 class TestListenAddress:

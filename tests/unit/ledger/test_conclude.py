@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dupscope.model.finding import Kind, Layer
+from dupscope.model.replay import Replay
 from dupscope.model.topology import Sink
 from unit.ledger.cases import Desk
-from unit.ledger.world import CHAIN, MARGIN, PAIR, Story
+from unit.ledger.world import CHAIN, MARGIN, NOW, PAIR, Story
 
 ORDERED = replace(PAIR, sinks=(Sink("charger", (1,), ordered=True),))
 
@@ -210,3 +211,96 @@ class TestChainOfVerdicts:
         story.copied(story.source(at=MARGIN))
         story.settle()
         assert story.found == ["far[0]@1 identical", "source[0]@1 identical"]
+
+
+class TestIntendedReplays:
+    """Never among the duplicates; counted apart, with the reason."""
+
+    def test_a_record_that_says_so_is_no_duplicate(self):
+        story = Story()
+        story.source()
+        story.redriven.add(story.source(at=5))
+        story.settle()
+        assert story.found == []
+        assert story.intended == {"produce source redrive": 1}
+
+    def test_the_mark_is_kept_while_the_key_is_in_the_norm(self):
+        """The marked copy is read first, the one before it later."""
+        story = Story()
+        early, late = story.source(partition=0), story.source(at=5, partition=1)
+        story.redriven.add(late)
+        story.cycle(between=early)
+        story.settle()
+        assert story.found == []
+        assert story.intended == {"produce source redrive": 1}
+
+    def test_the_mark_survives_a_visit_to_the_case(self):
+        story = Story()
+        marked = story.source(at=5)
+        story.redriven.add(marked)
+        story.mirror(at=7)
+        story.settle()
+        story.source(partition=1)
+        story.settle()
+        assert story.intended == {"produce source redrive": 1}
+
+    def test_a_mirrors_extra_copy_of_a_marked_record_is_the_mirrors_fault(self):
+        story = Story()
+        marked = story.source()
+        extra = [story.copied(marked), story.copied(marked)]
+        story.redriven.update([marked, *extra])
+        story.settle()
+        assert story.found == ["dr[0]@1 identical"]
+        assert story.intended == {}
+
+    @pytest.mark.parametrize(("at", "found"), [(4, 1), (5, 0), (9, 0), (10, 1)])
+    def test_a_declared_window_covers_duplicates_by_their_own_timestamp(self, at, found):
+        story = Story()
+        story.replays = (Replay("source", NOW + 5, NOW + 10, "dr-drill"),)
+        story.source()
+        story.source(at=at)
+        story.settle()
+        assert len(story.found) == found
+        assert story.intended == ({} if found else {"produce source dr-drill": 1})
+
+    def test_it_covers_its_own_stage_only(self):
+        story = Story()
+        story.replays = (Replay("dr", NOW, NOW + 10),)
+        for place in (story.source(), story.source(at=5)):
+            story.copied(place)
+        story.copied(place)
+        story.settle()
+        assert story.found == ["source[0]@1 identical"]
+        assert story.intended == {"mirror dr declared": 1}
+
+    def test_a_repeated_effect_is_covered_by_its_own_time_and_still_counts_as_an_effect(self):
+        story = Story()
+        story.replays = (Replay("charger", NOW + 60, NOW + 70),)
+        copy = story.copied(story.source())
+        for at in (50, 65, 80):
+            story.effect(copy, at=at)
+        story.settle()
+        assert story.found == ["charger dr[0]@0 #3"]
+        assert story.intended == {"consume charger declared": 1}
+        assert story.extra_effects == {"charger consume": 2}
+        assert story.balanced
+
+    def test_what_was_reported_is_not_taken_back_by_a_later_declaration(self):
+        story = Story()
+        story.source()
+        story.source(at=5)
+        story.settle()
+        story.replays = (Replay("source", NOW, NOW + 10),)
+        story.copied(story.source(at=7))
+        story.settle()
+        assert story.found == ["source[0]@1 identical"]
+        assert story.intended == {"produce source declared": 1}
+
+    def test_the_ledger_file_tells_the_two_apart(self):
+        story = Story()
+        story.source()
+        story.redriven.add(story.source(at=5))
+        story.settle()
+        (line,) = story.lines
+        marks = [(copy["duplicate"], copy["intended"]) for copy in line["source"]]
+        assert marks == [(False, None), (False, "redrive")]

@@ -94,7 +94,7 @@ class TestMissing:
 
     def test_condition_d_nothing_is_missing_from_a_log_that_loses_records_itself(self):
         story = Story()
-        story.truncated = frozenset({1})
+        story.truncated = frozenset({(1, "payments")})
         _, later = lost_and_overtaken(story)
         story.copied(later)
         story.settle()

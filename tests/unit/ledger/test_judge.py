@@ -191,5 +191,5 @@ class TestOvertaken:
     def test_not_in_a_log_that_loses_records_itself(self):
         desk = Desk().source()
         frontier = np.full(2 * NUMBERS, 9, np.int64)
-        desk.seen(frontier=(frontier, frontier), truncated=frozenset({1}))
+        desk.seen(frontier=(frontier, frontier), truncated=frozenset({(1, "payments")}))
         assert not overtaken(desk.of(0)[0], 1, desk.judge().windows[0], desk.view)

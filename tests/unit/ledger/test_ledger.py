@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from unit.ledger.world import Story
+from dataclasses import replace
+
+from unit.ledger.world import NUMBERS, Story
 
 
 class TestCycle:
@@ -80,3 +82,29 @@ class TestSuspects:
         story = Story()
         assert story.ledger.oldest_suspect_ms(1) is None
         assert story.ledger.oldest_suspect_ms(-1) is None
+
+
+class TestNamesakes:
+    """A topic was deleted and created again; an audit line names only its name."""
+
+    def test_an_effect_on_the_old_topic_is_found_there(self):
+        story = Story()
+        copy = story.copied(story.source())
+        story.cycle()
+        old = story.table[copy.slot]
+        slot = story.table.slot(replace(old, topic_id="id-again"))
+        named_again = copy._replace(log=slot // NUMBERS, partition=slot % NUMBERS)
+        story.effect(copy)
+        story.effect(named_again)
+        story.settle()
+        assert story.found == ["charger dr[0]@0 #2"]
+        assert story.unverified == {}
+
+    def test_an_effect_that_neither_topic_explains_is_no_copy(self):
+        story = Story()
+        copy = story.copied(story.source())
+        story.cycle()
+        slot = story.table.slot(replace(story.table[copy.slot], topic_id="id-again"))
+        story.effect(copy._replace(log=slot // NUMBERS, partition=slot % NUMBERS, offset=3))
+        story.settle()
+        assert story.unverified == {"charger no_copy": 1}

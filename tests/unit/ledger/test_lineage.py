@@ -6,7 +6,7 @@ from dupscope.ledger.lineage import trace
 from dupscope.ledger.windows import cut
 from dupscope.model.finding import Origin
 from unit.ledger.cases import Desk
-from unit.ledger.world import CHAIN, MARGIN, NOW, TIMELESS, WINDOW, Story
+from unit.ledger.world import ACTIVE, CHAIN, FAN_IN, MARGIN, NOW, TIMELESS, WINDOW, Story
 
 
 def lineages(desk: Desk):
@@ -137,3 +137,96 @@ class TestCoverage:
         story.copied(original)
         story.settle()
         assert story.found == ["dr[0]@1 identical"]
+
+
+class TestSeveralSources:
+    """Both clusters are written to, and each is mirrored to the other."""
+
+    A, B, TO_B, TO_A = 0, 1, 2, 3
+
+    def test_a_record_of_one_source_and_its_mirrored_copy_are_one_lineage(self):
+        story = Story(ACTIVE)
+        original = story.record(self.A, "p")
+        copy = story.copied(original, log=self.TO_B)
+        story.effect(original, sink=0)
+        story.effect(copy, sink=1)
+        story.settle()
+        assert (story.found, story.unverified, story.missing) == ([], {}, {})
+
+    def test_the_same_key_in_both_sources_is_a_produce_duplicate(self):
+        story = Story(ACTIVE)
+        first, again = story.record(self.A, "p"), story.record(self.B, "p", at=5)
+        story.copied(first, log=self.TO_B)
+        story.copied(again, log=self.TO_A)
+        story.settle()
+        assert [f.position.cluster_id for f in story.findings] == ["b"]
+        assert (story.found, story.unverified) == (["source[0]@0 identical"], {})
+
+    def test_a_mirror_is_explained_by_its_own_source_only(self):
+        story = Story(ACTIVE)
+        original = story.record(self.A, "p")
+        story.copied(original, log=self.TO_A)
+        story.settle()
+        assert story.found == []
+        assert story.unverified == {"to-a not_in_source": 1}
+
+    def test_a_second_copy_in_a_mirror_is_the_mirrors(self):
+        story = Story(ACTIVE)
+        original = story.record(self.B, "p")
+        for _ in range(2):
+            story.effect(story.copied(original, log=self.TO_A), sink=0)
+        story.settle()
+        assert story.found == ["to-a[0]@1 identical"]
+        assert story.extra_effects == {"at-a mirror": 1}
+        assert story.balanced
+
+    def test_what_only_the_other_cluster_has_is_not_missing_here(self):
+        story = Story(ACTIVE)
+        for number in range(5):
+            story.copied(story.record(self.A, f"p{number}"), log=self.TO_B)
+            story.copied(story.record(self.B, f"q{number}"), log=self.TO_A)
+        story.settle()
+        assert (story.found, story.missing) == ([], {})
+
+    def test_a_loss_in_one_direction_is_that_mirrors(self):
+        story = Story(ACTIVE)
+        story.record(self.B, "lost")
+        story.copied(story.record(self.B, "later"), log=self.TO_A)
+        story.settle()
+        assert story.missing == {"to-a": 1}
+
+    def test_a_sink_of_the_other_cluster_acts_on_both_ways_of_one_fact(self):
+        story = Story(ACTIVE)
+        first, again = story.record(self.A, "p"), story.record(self.B, "p", at=5)
+        story.effect(first, sink=0)
+        story.effect(story.copied(again, log=self.TO_A), sink=0)
+        story.settle()
+        assert story.extra_effects == {"at-a produce": 1}
+        assert story.balanced
+
+
+class TestOneMirrorOfSeveralSources:
+    def test_it_copies_each_of_them_once(self):
+        story = Story(FAN_IN)
+        story.copied(story.record(0, "p"), log=2)
+        story.copied(story.record(1, "q"), log=2)
+        story.settle()
+        assert (story.found, story.unverified) == ([], {})
+
+    def test_the_same_fact_from_both_is_made_by_the_producer(self):
+        story = Story(FAN_IN)
+        first, again = story.record(0, "p"), story.record(1, "p")
+        story.effect(story.copied(first, log=2))
+        story.effect(story.copied(again, log=2))
+        story.settle()
+        assert story.found == ["source[0]@0 identical"]
+        assert story.extra_effects == {"charger produce": 1}
+        assert story.balanced
+
+    def test_a_third_copy_is_the_mirrors(self):
+        story = Story(FAN_IN)
+        first, again = story.record(0, "p"), story.record(1, "p")
+        for place in (first, again, again):
+            story.copied(place, log=2)
+        story.settle()
+        assert story.found == ["all[0]@2 identical", "source[0]@0 identical"]

@@ -13,9 +13,10 @@ from dupscope.ledger.cycle import Cycle, Progress
 from dupscope.ledger.ledger import Ledger
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
-from dupscope.model.batch import EffectBatch, RecordBatch
+from dupscope.model.batch import EffectBatch, Gap, RecordBatch
 from dupscope.model.finding import Finding, Layer
 from dupscope.model.position import Partition, PartitionTable, pack
+from dupscope.model.replay import Replay
 from dupscope.model.topology import Log, Sink, TagParts, Topology
 
 NOW = 1_700_000_000_000
@@ -26,15 +27,28 @@ NUMBERS = 3
 """Partitions of each log; slot = log * NUMBERS + partition number."""
 
 SOURCE_LOG = Log("source", "a")
-PAIR = Topology("pay", (SOURCE_LOG, Log("dr", "b", upstream=0)), (Sink("charger", (1,)),))
+PAIR = Topology("pay", (SOURCE_LOG, Log("dr", "b", upstream=(0,))), (Sink("charger", (1,)),))
 """Source, one mirror, one sink that reads the mirror."""
 
 FAILOVER = replace(PAIR, sinks=(Sink("charger", (0, 1)),))
 CHAIN = Topology(
-    "pay", (SOURCE_LOG, Log("dr", "b", upstream=0), Log("far", "c", upstream=1)), (Sink("charger", (2,)),)
+    "pay",
+    (SOURCE_LOG, Log("dr", "b", upstream=(0,)), Log("far", "c", upstream=(1,))),
+    (Sink("charger", (2,)),),
 )
-TIMELESS = replace(PAIR, logs=(SOURCE_LOG, Log("dr", "b", 0, TagParts(timestamp=False))))
+TIMELESS = replace(PAIR, logs=(SOURCE_LOG, Log("dr", "b", (0,), TagParts(timestamp=False))))
 """The mirror's destination stamps records itself: a tag has no time."""
+
+
+ACTIVE = Topology(
+    "pay",
+    (SOURCE_LOG, Log("source", "b"), Log("to-b", "b", (0,)), Log("to-a", "a", (1,))),
+    (Sink("at-a", (0, 3)), Sink("at-b", (1, 2))),
+)
+"""Two clusters that are both written to, each mirrored to the other."""
+
+FAN_IN = Topology("pay", (SOURCE_LOG, Log("source", "b"), Log("all", "c", (0, 1))), (Sink("charger", (2,)),))
+"""One mirrored topic for two sources."""
 
 
 class Place(NamedTuple):
@@ -114,6 +128,11 @@ class Story:
         self.covered_since: list[int | None] = [None] * len(topology.logs)
         self.begun = np.zeros(len(self.table), np.int64)
         self.truncated: frozenset[int] = frozenset()
+        self.deleted: frozenset[int] = frozenset()
+        self.gaps: list[Gap] = []
+        self.replays: tuple[Replay, ...] = ()
+        self.redriven: set[Place] = set()
+        self.intended: Counter[str] = Counter()
         self.committed = [np.zeros(len(self.table), np.int64) for _ in topology.sinks]
         self.number = self.clock = 0
         self.findings: list[Finding] = []
@@ -187,7 +206,10 @@ class Story:
             batch for log in range(len(self.topology.logs)) for batch in self._read(log, read, between)
         ]
         effects = [self._listen(sink) for sink, _ in self._chosen(self.topology.sinks, read)]
-        cycle = Cycle(self.number, NOW + self.clock, self._progress(), records, effects)
+        cycle = Cycle(
+            self.number, NOW + self.clock, self._progress(), records, effects, self.gaps, self.replays
+        )
+        self.gaps = []
         outcome = self.ledger.observe(cycle)
         high = np.array([tape.next_offset for tape in self._tapes], np.int64)
         for slot, offset in (ends or {}).items():
@@ -222,7 +244,7 @@ class Story:
             if between in tape.records:
                 stop = tape.records.index(between)
             if stop > tape.read:
-                batches.append(record_batch(tape.records[tape.read : stop]))
+                batches.append(record_batch(tape.records[tape.read : stop], self.redriven))
             tape.read = stop
         return batches
 
@@ -241,6 +263,7 @@ class Story:
             tuple(self.covered_since),
             tuple(self.committed),
             self.truncated,
+            self.deleted,
         )
 
     def _take(self, outcome: Outcome) -> None:
@@ -254,6 +277,8 @@ class Story:
             self.extra_effects[f"{stage} {origin}"] += count
         for (_, stage, reason), count in outcome.unverified.items():
             self.unverified[f"{stage} {reason}"] += count
+        for (layer, stage, reason), count in outcome.intended.items():
+            self.intended[f"{layer} {stage} {reason}"] += count
         self.closed += outcome.closed
 
     # what was concluded
@@ -288,7 +313,7 @@ def as_text(finding: Finding) -> str:
     return f"{finding.position} {finding.kind}"
 
 
-def record_batch(places: list[Place]) -> RecordBatch:
+def record_batch(places: list[Place], redriven: set[Place] = frozenset()) -> RecordBatch:
     return RecordBatch(
         places[0].log,
         np.array([place.packed for place in places], np.uint64),
@@ -296,6 +321,7 @@ def record_batch(places: list[Place]) -> RecordBatch:
         np.array([digest(place.key) for place in places], np.uint64),
         np.array([digest(place.key[::-1] + "/") for place in places], np.uint64),
         np.array([content_of(place.key, place.value) for place in places], np.uint64),
+        np.array([place in redriven for place in places], np.bool_) if redriven else None,
     )
 
 

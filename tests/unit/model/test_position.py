@@ -43,6 +43,15 @@ class TestPartitionTable:
         assert table.find(0, "payments", 1) is None
         assert table.find(1, "payments", 0) is None
 
+    def test_it_knows_the_namesakes_of_a_topic_that_were_deleted_before_it(self):
+        table = PartitionTable()
+        assert not table.recreated
+        slots = [table.slot(partition(topic_id=f"id-{number}")) for number in range(3)]
+        other = table.slot(partition(1))
+        assert table.earlier(slots[2]) == (slots[1], slots[0])
+        assert (table.earlier(slots[0]), table.earlier(other)) == ((), ())
+        assert table.recreated
+
     def test_numbers_follow_the_table_as_it_grows(self):
         table = PartitionTable()
         table.slot(partition(7))

@@ -15,7 +15,7 @@ READS = {"far": ("c",), "both": ("source", "b")}
 FLOW = oracle.Flow(("id",), {"b": "source", "c": "b"}, READS)
 TOPOLOGY = Topology(
     "payments",
-    (Log("source", "x"), Log("b", "y", 0), Log("c", "z", 1)),
+    (Log("source", "x"), Log("b", "y", (0,)), Log("c", "z", (1,))),
     tuple(Sink(name, tuple(STAGES.index(stage) for stage in reads)) for name, reads in READS.items()),
 )
 WINDOW_MS = 10**9

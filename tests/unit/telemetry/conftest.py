@@ -13,6 +13,7 @@ from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
 REASONS = {
     "unkeyed_records_total": ("null_key", "missing_path"),
+    "intended_duplicates_total": ("redrive", "dr-drill"),
     "unverified_total": tuple(Reason),
     "coverage_holes_total": ("offset_out_of_range",),
     "tail_errors_total": ("transport",),

@@ -1,0 +1,276 @@
+"""All tails of one pipeline: what is open, how far it was read, and where it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from dupscope.app.clusters import Clusters
+from dupscope.config.settings import Config, PipelineSettings
+from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.errors import RetryableClusterError, TopicMissingError
+from dupscope.kafka.redrive import RedriveMarks
+from dupscope.kafka.starts import Start
+from dupscope.kafka.tail import Tail, TailSettings
+from dupscope.ledger.cycle import Progress
+from dupscope.model.batch import I64, Bools
+from dupscope.model.errors import ClusterError
+from dupscope.model.position import PartitionTable
+
+ENDS_AGAIN_SECONDS = 5.0
+"""End offsets older than this are taken again, for the lag that is shown; log starts are asked as often."""
+
+PASSED = 1 << 62
+"""The position in a partition that nobody can read any more."""
+
+Errors = dict[int, list[str]]
+"""Reasons of `tail_errors_total` by log."""
+
+
+def reason_of(error: ClusterError) -> str:
+    """What kept end offsets from being taken, as a reason of `tail_errors_total`."""
+    if isinstance(error, TopicMissingError):
+        return "topic_missing"
+    return "unreachable" if isinstance(error, RetryableClusterError) else "access_denied"
+
+
+class Tails:
+    """One tail a log. One thread only.
+
+    `ends` are the high watermarks by slot that were taken last. `open_logs` are those that are being read.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        settings: PipelineSettings,
+        table: PartitionTable,
+        clusters: Clusters,
+        fingerprinter: Fingerprinter,
+    ) -> None:
+        self._settings = settings
+        self._topology = settings.topology
+        self._table = table
+        self._clusters = clusters
+        self._tails = [
+            Tail(_tail_settings(config, settings, log, clusters), table, fingerprinter, clusters.log)
+            for log in range(len(settings.topology.logs))
+        ]
+        self.open_logs: set[int] = set()
+        self.ends = np.zeros(0, np.int64)
+        self._grown: set[int] = set()
+        self._deleted: set[int] = set()
+        self._problems: dict[int, str] = {}
+        self._end_seen_ms: dict[int, int] = {}
+        self._ends_at = self._starts_at = -ENDS_AGAIN_SECONDS
+
+    def __getitem__(self, log: int) -> Tail:
+        return self._tails[log]
+
+    def open(self) -> dict[int, str]:
+        """Open the logs that are not open yet, or grew. Returns why others cannot be, by log.
+
+        A cluster that is left alone for a while keeps the problem that it had.
+        """
+        for log in self._topology.downstream_first():
+            cluster = self._topology.logs[log].cluster
+            if (log not in self.open_logs or log in self._grown) and self._clusters.may_ask(cluster):
+                self._open_log(log, cluster)
+        return dict(self._problems)
+
+    def discover(self, log: int) -> None:
+        """Look for topics of an open log that appeared since; silent where the cluster is."""
+        if log in self.open_logs and self._clusters.may_ask(self._topology.logs[log].cluster):
+            self._open_log(log, self._topology.logs[log].cluster)
+
+    def _open_log(self, log: int, cluster: str) -> None:
+        try:
+            with self._clusters.asking(cluster):
+                self._tails[log].open()
+        except ClusterError as error:
+            self._problems[log] = str(error)
+        else:
+            self.open_logs.add(log)
+            self._grown.discard(log)
+            self._problems.pop(log, None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every log is open with all the partitions that it is known to have."""
+        return len(self.open_logs) == len(self._tails) and not self._grown
+
+    def topics(self, log: int) -> Mapping[str, str]:
+        """Physical topic -> logical topic of a log, as far as they are known."""
+        return self._tails[log].topics if log in self.open_logs else self._settings.topics[log].names
+
+    def is_up(self, log: int) -> bool:
+        """Whether a log is being read: open, its topics there, and its cluster answers."""
+        silent = self._clusters.is_silent(self._topology.logs[log].cluster)
+        return log in self.open_logs and log not in self._deleted and not silent
+
+    def is_at_end(self, log: int) -> bool:
+        """Whether a log has nothing more to read."""
+        return self._tails[log].positions.keys() <= self._tails[log].at_end
+
+    # ------------------------------------------------------------------ where logs end
+
+    @property
+    def ends_are_old(self) -> bool:
+        """Whether the lag that is shown rests on ends that were taken a while ago."""
+        return time.monotonic() - self._ends_at >= ENDS_AGAIN_SECONDS
+
+    def take_ends(self, errors: Errors) -> I64 | None:
+        """High watermarks of all logs by slot, most downstream first; None while a log is not read whole.
+
+        The order matters: what lies below a mirror's end has its upstream copies below the end of the log
+        above, which is asked later.
+        """
+        if len(self.open_logs) < len(self._tails):
+            return None
+        self._watch_starts()
+        ends = np.zeros(len(self._table), np.int64)
+        for log in self._topology.downstream_first():
+            if not self._take_ends_of(log, ends, errors):
+                return None
+        if self._grown:
+            return None
+        self.ends = ends
+        self._ends_at = time.monotonic()
+        return ends
+
+    def _take_ends_of(self, log: int, ends: I64, errors: Errors) -> bool:
+        """Enter the ends of one log; false where they cannot be had."""
+        cluster = self._topology.logs[log].cluster
+        if not self._clusters.may_ask(cluster):
+            return False
+        asked_ms = time.time_ns() // 1_000_000
+        try:
+            found = self._clusters.high_watermarks(cluster, self._settings.topics[log])
+        except ClusterError as error:
+            errors.setdefault(log, []).append(reason_of(error))
+            if isinstance(error, TopicMissingError):
+                self._deleted.add(log)
+            return False
+        self._deleted.discard(log)
+        positions = self._tails[log].positions
+        for (topic, number), end in found.offsets.items():
+            slot = self._table.find(log, topic, number)
+            if slot is None or slot not in positions or self._table[slot].topic_id != found.ids[topic]:
+                self._grown.add(log)
+                continue
+            ends[slot] = end
+            if positions[slot] >= end:
+                self._end_seen_ms[slot] = asked_ms
+        return True
+
+    def _watch_starts(self) -> None:
+        """Look whether records were deleted before they were read. Who does not answer fails again below."""
+        if time.monotonic() - self._starts_at < ENDS_AGAIN_SECONDS:
+            return
+        self._starts_at = time.monotonic()
+        for log, tail in enumerate(self._tails):
+            cluster = self._topology.logs[log].cluster
+            if self._clusters.may_ask(cluster):
+                with suppress(ClusterError):
+                    tail.watch_starts()
+
+    # ------------------------------------------------------------------ how far
+
+    def positions(self) -> dict[int, int]:
+        """Next offset by slot."""
+        return {slot: offset for tail in self._tails for slot, offset in tail.positions.items()}
+
+    def passed(self) -> I64:
+        """Next offset by slot as an array; partitions that are gone for good were passed as a whole."""
+        column = np.zeros(len(self._table), np.int64)
+        for slot, offset in self.positions().items():
+            column[slot] = offset
+        column[[slot for tail in self._tails for slot in tail.retired]] = PASSED
+        return column
+
+    def at_end(self) -> Bools:
+        """Whether each slot was read to the end that a reader of committed records can see."""
+        column = np.zeros(len(self._table), np.bool_)
+        column[[slot for tail in self._tails for slot in tail.at_end]] = True
+        return column
+
+    def covered_since(self, log: int) -> int | None:
+        """Coverage start of a log in ms; None: from the beginning, or not open yet."""
+        starts = [beginning.covered_since_ms for beginning in self._tails[log].beginnings.values()]
+        return max((start for start in starts if start is not None), default=None)
+
+    def lag_records(self, log: int) -> dict[str, int]:
+        """Offsets between position and end, by physical topic, as of the last end offsets taken."""
+        lag = dict.fromkeys(self.topics(log), 0)
+        for slot, position in self._tails[log].positions.items():
+            if slot < len(self.ends):
+                lag[self._table[slot].topic] += max(0, int(self.ends[slot]) - position)
+        return lag
+
+    def progress(self, committed: Sequence[I64]) -> Progress:
+        """How far everything was read, for the ledger."""
+        begun = np.zeros(len(self._table), np.int64)
+        for tail in self._tails:
+            for slot, beginning in tail.beginnings.items():
+                begun[slot] = beginning.offset
+        return Progress(
+            positions=self.passed(),
+            at_end=self.at_end(),
+            tailed=self._tailed(),
+            begun=begun,
+            covered_since=tuple(self.covered_since(log) for log in range(len(self._tails))),
+            committed=tuple(committed),
+            truncated=self._compacted(),
+            deleted=frozenset(self._deleted),
+            end_seen_ms=self._ends_seen(),
+        )
+
+    def close(self) -> None:
+        """Give up all connections."""
+        for tail in self._tails:
+            tail.close()
+
+    def _tailed(self) -> list[int]:
+        """Slots that are read; none while a log is not open, so that nothing expires before it was seen."""
+        if len(self.open_logs) < len(self._tails):
+            return []
+        return [slot for tail in self._tails for slot in tail.positions]
+
+    def _compacted(self) -> frozenset[tuple[int, str]]:
+        slots = (slot for tail in self._tails for slot in tail.compacted)
+        return frozenset((self._table[slot].log, self._table[slot].logical_topic) for slot in slots)
+
+    def _ends_seen(self) -> I64:
+        """When each partition was last known to be read to its end, in ms; 0 for never."""
+        seen = np.zeros(len(self._table), np.int64)
+        for slot, moment_ms in self._end_seen_ms.items():
+            seen[slot] = moment_ms
+        return seen
+
+
+def _tail_settings(config: Config, settings: PipelineSettings, log: int, clusters: Clusters) -> TailSettings:
+    topology = settings.topology
+    return TailSettings(
+        clusters.settings[topology.logs[log].cluster],
+        log,
+        settings.topics[log],
+        start_of(settings, log, clusters.started_ms),
+        config.limits.fetch_rate,
+        settings.redrive if topology.is_source(log) else RedriveMarks(),
+    )
+
+
+def start_of(settings: PipelineSettings, log: int, started_ms: int) -> Start:
+    """Where to begin: upstream a margin before downstream, so that no copy comes without its original."""
+    at, topology = settings.start, settings.topology
+    deepest = max(topology.depth(other) for other in range(len(topology.logs)))
+    levels = deepest - topology.depth(log)
+    if at.kind == "earliest":
+        return Start("earliest")
+    if at.kind == "latest" and not levels:
+        return Start("latest")
+    back = (at.seconds or 0.0) + levels * settings.margin_seconds
+    return Start("timestamp", started_ms - int(back * 1000))

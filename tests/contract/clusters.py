@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import NewPartitions
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
 
 from dupscope.kafka.settings import ClusterSettings
 from support.broker import Broker
@@ -135,6 +135,16 @@ class KafkaContractCluster:
         """Let a topic have so many partitions."""
         admin = self.broker.admin()
         admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(20)
+
+    def configure(self, topic: str, config: dict[str, str]) -> None:
+        """Set some of a topic's properties."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        admin = self.broker.admin()
+        admin.incremental_alter_configs([resource])[resource].result(20)
 
     def delete_topic(self, topic: str) -> None:
         """Returns when the broker no longer knows it."""

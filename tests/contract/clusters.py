@@ -102,7 +102,7 @@ class QuickCleaner(Broker):
     """A broker that compacts without waiting."""
 
     def _properties(self) -> dict[str, object]:
-        return super()._properties() | {"log.cleaner.backoff.ms": 100}
+        return super()._properties() | {"log.cleaner.backoff.ms": 100, "auto.create.topics.enable": "true"}
 
 
 class KafkaContractCluster:

@@ -89,9 +89,9 @@ class TestGaps:
         wait_until(compacted, 60, "the log was compacted")
         return topic
 
-    def expected(self, offsets: list[int], since: int = 0) -> list[Gap]:
+    def expected(self, offsets: list[int]) -> list[Gap]:
         """Gaps that go with the offsets that were read, by a plain loop."""
-        gaps, after, stamp = [], since, 0
+        gaps, after, stamp = [], 0, 0
         for offset in offsets:
             if offset > after:
                 gaps.append(Gap(0, after, offset, stamp, NOON + 1000 * offset))

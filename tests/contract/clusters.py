@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import NewPartitions
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
 
 from dupscope.kafka.settings import ClusterSettings
 from support.broker import Broker
@@ -98,12 +98,19 @@ class MockContractCluster:
         self.mock.close()
 
 
+class QuickCleaner(Broker):
+    """A broker that compacts without waiting."""
+
+    def _properties(self) -> dict[str, object]:
+        return super()._properties() | {"log.cleaner.backoff.ms": 100, "auto.create.topics.enable": "true"}
+
+
 class KafkaContractCluster:
     answers_admin = True
     knows_times = True
 
     def __init__(self, folder: Path) -> None:
-        self.broker = Broker("contract", folder, {"log.cleaner.backoff.ms": 100})
+        self.broker = QuickCleaner("contract", folder)
         self._groups: set[str] = set()
         try:
             self.broker.start()
@@ -128,6 +135,16 @@ class KafkaContractCluster:
         """Let a topic have so many partitions."""
         admin = self.broker.admin()
         admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(20)
+
+    def configure(self, topic: str, config: dict[str, str]) -> None:
+        """Set some of a topic's properties."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        admin = self.broker.admin()
+        admin.incremental_alter_configs([resource])[resource].result(20)
 
     def delete_topic(self, topic: str) -> None:
         """Returns when the broker no longer knows it."""

@@ -173,7 +173,9 @@ class TestDeleted:
         tail = opened(tail_of(kafka_cluster, {topic: "payments"}))
         read_to_end(tail)
         kafka_cluster.delete_topic(topic)
-        read_while(tail, lambda heard: heard.errors["topic_missing"] > 0, "it is missed")
+        with pytest.raises(TopicMissingError):
+            tail.open()
+        assert (tail.positions, tail.retired) == ({0: 10}, set())
         kafka_cluster.create_named(topic, 1)
         kafka_cluster.produce(topic, keyed(2))
         opened(tail)

@@ -102,7 +102,11 @@ class QuickCleaner(Broker):
     """A broker that compacts without waiting."""
 
     def _properties(self) -> dict[str, object]:
-        return super()._properties() | {"log.cleaner.backoff.ms": 100, "auto.create.topics.enable": "true"}
+        return super()._properties() | {
+            "log.cleaner.backoff.ms": 100,
+            "log.retention.ms": -1,
+            "auto.create.topics.enable": "true",
+        }
 
 
 class KafkaContractCluster:

@@ -33,8 +33,17 @@ class TestRun:
         assert run(online.config(), until_caught_up=True, ledger_file=tmp_path / "ledger.jsonl") == 0
         events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
         assert [each for each in events if each != "kafka_client"] == [
-            *("starting", "listening", "cannot_read", "duplicate", "ready", "stopped"),
-        ]  # the audit file of its sink does not exist
+            *(
+                "starting",
+                "listening",
+                "cannot_read",
+                "no_topic_ids",
+                "no_topic_ids",
+                "duplicate",
+                "ready",
+                "stopped",
+            ),
+        ]  # the audit file of its sink does not exist, and mock brokers tell no topic ids
         assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 1
         assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
         assert gc.get_threshold() == thresholds

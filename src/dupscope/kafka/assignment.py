@@ -35,8 +35,8 @@ class Assignment:
         self._clock = clock
         self._gaps = GapFinder()
         self.progress = Progress()
-        self.lost: set[int] = set()
-        """Slots whose next offset the log does not hold."""
+        self.lost: dict[int, int] = {}
+        """Slots whose fetch failed, with the offset that the log did not hold."""
         self.holes: list[tuple[int, str]] = []
         self.beginnings: dict[int, Beginning] = {}
 
@@ -73,7 +73,7 @@ class Assignment:
             self.beginnings[slot] = Beginning(offset, now)
             self.holes.append((slot, why))
             self.progress.forget(slot)
-            self.lost.discard(slot)
+            self.lost.pop(slot, None)
 
     # ------------------------------------------------------------------ progress
 
@@ -101,11 +101,6 @@ class Assignment:
 
     # ------------------------------------------------------------------ lost positions
 
-    def lose(self, slot: int) -> None:
-        """The brokers do not hold the slot's next offset."""
-        self.holes.append((slot, OFFSET_OUT_OF_RANGE))
-        self.lost.add(slot)
-
     def held(self, slots: Iterable[int]) -> dict[int, tuple[int, int]]:
         """The log start and the end of each slot's partition, asked for now."""
         keys = {slot: self._incarnations.key(slot) for slot in sorted(slots)}
@@ -117,31 +112,54 @@ class Assignment:
         positions = self.progress.positions
         return {slot for slot in positions.keys() & held if held[slot][0] > positions[slot]}
 
+    def recover(self, held: Mapping[int, tuple[int, int]]) -> None:
+        """Let slots whose fetch failed go on at the nearest offset that is held. Raises KafkaException.
+
+        The client may report the failure of a fetch that was given up meanwhile: then the offset is not the
+        slot's position, which the log holds, and nothing is lost.
+        """
+        unharmed = {
+            slot: position
+            for slot, (low, end) in held.items()
+            if low <= (position := self.progress.position(slot)) <= end and self.lost[slot] != position
+        }
+        self._fetch_again(unharmed)
+        lost = {slot: edges for slot, edges in held.items() if slot not in unharmed}
+        self._begin_again(lost)
+        self.holes += [(slot, OFFSET_OUT_OF_RANGE) for slot in sorted(lost)]
+
     def skip(self, held: Mapping[int, tuple[int, int]]) -> None:
         """Go on at the log start where that has moved past a slot's position. Raises KafkaException."""
         behind = self.behind(held)
-        self.begin_again({slot: held[slot] for slot in behind})
+        self._begin_again({slot: held[slot] for slot in behind})
         self.holes += [(slot, LOG_START_MOVED) for slot in sorted(behind)]
 
-    def begin_again(self, held: Mapping[int, tuple[int, int]]) -> None:
-        """Go on at the nearest offset that is held, covered from now on. Raises KafkaException.
+    def _begin_again(self, held: Mapping[int, tuple[int, int]]) -> None:
+        """Go on at the nearest offset that is held, covered from now on.
 
         Below the log that is its start. Beyond it (a truncated log) it is its end: what was read before must
         not be read again under other records' offsets.
         """
-        if not held:
-            return
         offsets = {
             slot: max(low, min(self.progress.position(slot), end)) for slot, (low, end) in held.items()
         }
-        keys = [self._incarnations.key(slot) for slot in offsets]
-        self._client().incremental_unassign([TopicPartition(*key) for key in keys])
-        self.assign(offsets)
-        self.lost.difference_update(offsets)
+        self._fetch_again(offsets)
         now = self._clock.now_ms()
         for slot, offset in offsets.items():
             low, end = held[slot]
+            self.progress.begin(slot, offset)
+            self._gaps.begin(slot, offset)
             self.beginnings[slot] = Beginning(offset, now, provisional=offset == low < end)
+
+    def _fetch_again(self, offsets: Mapping[int, int]) -> None:
+        if offsets:
+            partitions = [
+                TopicPartition(*self._incarnations.key(slot), offset) for slot, offset in offsets.items()
+            ]
+            self._client().incremental_unassign(partitions)
+            self._client().incremental_assign(partitions)
+        for slot in offsets:
+            self.lost.pop(slot, None)
 
     @property
     def _query(self) -> OffsetQuery:

@@ -303,7 +303,7 @@ class Tail:
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
             self._count(error)
             if slot is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-                self._assignment.lose(slot)
+                self._assignment.lost[slot] = event.offset() or 0
         elif slot is not None:
             self._assignment.progress.end(slot, event.offset() or 0)
 
@@ -317,8 +317,8 @@ class Tail:
         except ClusterError:
             return
         if self._confirm():
-            lost = {slot: held[slot] for slot in self._assignment.lost}
-            self._attempt(lambda: self._assignment.begin_again(lost))
+            lost = {slot: edges for slot, edges in held.items() if slot in self._assignment.lost}
+            self._attempt(lambda: self._assignment.recover(lost))
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Do something that the client may refuse; that is counted."""

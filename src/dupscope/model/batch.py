@@ -44,8 +44,8 @@ class RecordBatch:
 class Gap:
     """Offsets of a compacted partition that hold no record any more: `first` up to, without, `end`.
 
-    `since_ms` and `until_ms` are the timestamps of the records before and after it. Before the first record
-    of a log `since_ms` is 0.
+    `since_ms` and `until_ms` are the timestamps of the records before and after it; `since_ms` is 0 where
+    the one before is not known, at the beginning of what was read.
     """
 
     slot: int

@@ -99,9 +99,9 @@ class TestRetire:
     def test_a_position_that_was_lost_is_no_longer(self, reading: Reading):
         reading.take("old", 0)
         reading.assignment.assign({0: 50})
-        reading.assignment.lose(0)
+        reading.assignment.lost[0] = 50
         reading.assignment.retire({0: 50}, "topic_recreated")
-        assert reading.assignment.lost == set()
+        assert reading.assignment.lost == {}
 
 
 class TestLostPositions:
@@ -122,12 +122,30 @@ class TestLostPositions:
     def test_reading_goes_on_at_the_nearest_offset(self, reading: Reading, expected, position, held):
         reading.take("id", 0)
         reading.assignment.assign({0: position})
-        reading.assignment.lose(0)
-        reading.assignment.begin_again({0: held})
+        reading.assignment.lost[0] = position
+        reading.assignment.recover({0: held})
         assert reading.assignment.beginnings == {0: expected}
         assert reading.assignment.progress.positions == {0: expected.offset}
-        assert reading.assignment.lost == set()
+        assert reading.assignment.lost == {}
         assert reading.assignment.holes == [(0, "offset_out_of_range")]
+
+    def test_a_position_that_the_log_holds_again_is_lost_all_the_same(self, reading: Reading):
+        reading.take("id", 0)
+        reading.assignment.assign({0: 4})
+        reading.assignment.lost[0] = 4
+        reading.assignment.recover({0: (0, 9)})
+        assert reading.assignment.holes == [(0, "offset_out_of_range")]
+        assert reading.assignment.beginnings == {0: Beginning(4, NOW_MS)}
+
+    @pytest.mark.parametrize("failed", [0, 50])
+    def test_the_failure_of_a_fetch_that_was_given_up_harms_nothing(self, reading: Reading, failed: int):
+        reading.take("id", 0)
+        reading.assignment.assign({0: 4})
+        reading.assignment.lost[0] = failed
+        reading.assignment.recover({0: (3, 9)})
+        assert (reading.assignment.lost, reading.assignment.holes) == ({}, [])
+        assert (reading.assignment.beginnings, reading.assignment.progress.positions) == ({}, {0: 4})
+        assert reading.next_offset() == 4
 
     def test_slots_behind_the_log_start_skip_to_it_and_others_stay(self, reading: Reading):
         reading.take("id", 0, 1)

@@ -168,6 +168,14 @@ class TestEqualRecordsInTwoPartitions:
         story.settle()
         assert story.missing == {}
 
+    def test_nor_is_the_copy_of_either_of_two_in_one_partition(self):
+        story = Story()
+        story.source("lost", at=1)
+        story.copied(story.source("twice", at=2), partition=1)
+        story.source("twice", at=2)
+        story.settle()
+        assert story.missing == {}
+
     def test_a_lone_copy_in_another_partition_is_one_once_the_source_was_read(self):
         story = Story()
         story.source("lost")

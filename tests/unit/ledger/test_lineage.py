@@ -162,6 +162,13 @@ class TestSeveralSources:
         assert [f.position.cluster_id for f in story.findings] == ["b"]
         assert (story.found, story.unverified) == (["source[0]@0 identical"], {})
 
+    def test_it_is_one_also_where_no_mirror_has_it_yet(self):
+        story = Story(ACTIVE)
+        story.record(self.A, "p")
+        story.record(self.B, "p", at=5)
+        story.settle()
+        assert story.found == ["source[0]@0 identical"]
+
     def test_a_mirror_is_explained_by_its_own_source_only(self):
         story = Story(ACTIVE)
         original = story.record(self.A, "p")

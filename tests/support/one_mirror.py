@@ -131,12 +131,13 @@ class OneMirror:
         """Produce `count` records, kill the mirror while it copies them, start it again."""
         before = self.mirror_offsets()
         with ThreadPoolExecutor(1) as beside:
-            producing = beside.submit(lambda: [producer.produce(count // 10) for _ in range(10)])
+            producing = [beside.submit(producer.produce, count // 10) for _ in range(10)]
             wait_until(
                 lambda: self.mirror_offsets() > before, STEP_SECONDS, "the mirror is copying", poll=0.02
             )
             self.mirror.kill()
-            producing.result()
+            for part in producing:
+                part.result()
         self.scenario.checkpoint()
         self.mirror.start()
 

@@ -14,9 +14,6 @@ PATH = Path(__file__).resolve().parents[2] / "docs" / "verification.md"
 LAYERS = ("produce", "mirror", "consume")
 
 SCENARIOS = (
-    "failover",
-    "source positions",
-    "no positions",
     "added",
     "again-fewer",
     "again-more",
@@ -27,15 +24,18 @@ SCENARIOS = (
     "compacted",
     "cycle",
     "exactly once",
+    "failover",
     "fan-out",
     "grown",
     "hot key",
     "loss",
     "main job",
+    "no positions",
     "odd times",
     "produce",
     "refilled",
     "return",
+    "source positions",
     "start 1h",
     "start earliest",
     "start latest",

@@ -12,7 +12,7 @@ from typing import Any
 from support import verification
 from support.dupscope_process import DupscopeProcess, Sample, Series, named, series, total
 from support.ledger_file import expected_terms, places_of, read, terms
-from support.oracle import Truth, Where
+from support.oracle import Where
 from support.scenario import EXACT, Checkpoint, Lists, Scenario
 from support.waiting import DeadlineExceededError, wait_until
 
@@ -180,18 +180,24 @@ def assert_offline_agrees(scenario: Scenario, last: Checkpoint, folder: str = "s
     for name, lists in last.lists.items():
         assert difference(lists.truth.extras, second.findings(name)) == {}
         own = [case for case in cases if case["pipeline"] == name]
-        assert difference(in_logs(lists.truth, lists), places_of(own, lists.flow.sinks)) == {}
+        sinks = placed_sinks(lists)
+        expected = {
+            where: n for where, n in lists.truth.extras.items() if where.stage in {*lists.logs, *sinks}
+        }
+        assert difference(Counter(expected), places_of(own, sinks)) == {}
         for sink in lists.flow.sinks:
             assert_terms(terms(own, sink), lists, sink)
 
 
-def in_logs(truth: Truth, lists: Lists) -> Counter[Where]:
-    """Places that the ledger file tells as findings do: not those of a sink with several logs.
+def placed_sinks(lists: Lists) -> set[str]:
+    """Sinks whose repeats have in the ledger file the place that findings give.
 
-    An effect's own record may there be another copy of the lineage whose first place the finding names.
+    An effect's own record may be another copy of its lineage where a sink reads several logs; an effect
+    without position has none at all.
     """
-    several = {sink for sink, reads in lists.flow.sinks.items() if len(reads) > 1}
-    return Counter({where: count for where, count in truth.extras.items() if where.stage not in several})
+    effects = lists.effects
+    placed = {sink for sink, acts in effects.items() if all(one.where is not None for one in acts)}
+    return {sink for sink in placed if len(lists.flow.sinks[sink]) == 1}
 
 
 def assert_terms(sums: Counter[str], lists: Lists, sink: str) -> None:

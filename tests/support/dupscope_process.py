@@ -60,17 +60,12 @@ class DupscopeProcess:
         return [line for line in parsed if line.get("event") == event]
 
     def findings(self, pipeline: str | None = None) -> Counter[Where]:
-        """Places of the duplicates that it has reported (in one pipeline), by stage and physical topic."""
-        return Counter(
-            Where(
-                str(line["stage"]),
-                str(line["physical_topic"]),
-                int(str(line["partition"])),
-                int(str(line["offset"])),
-            )
-            for line in self.lines("duplicate")
-            if pipeline in {None, line["pipeline"]}
-        )
+        """Places of the duplicates that it has reported (in one pipeline), by stage and physical topic.
+
+        Of a consume duplicate the first place of its lineage that the sink reads, by which it has its id.
+        """
+        found = (line for line in self.lines("duplicate") if pipeline in {None, line["pipeline"]})
+        return Counter(reported(line, "first_" if line["layer"] == "consume" else "") for line in found)
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=5) as response:
@@ -86,6 +81,14 @@ class DupscopeProcess:
         self.process.assert_running()
         lines = self.lines("listening")
         return str(lines[-1]["url"]).rstrip("/") if lines else None
+
+
+def reported(line: dict[str, object], prefix: str) -> Where:
+    """One of the places in a finding's log line."""
+    topic, partition, offset = (
+        str(line[prefix + name]) for name in ("physical_topic", "partition", "offset")
+    )
+    return Where(str(line["stage"]), topic, int(partition), int(offset))
 
 
 def parse(line: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,14 @@ def places(cases: list[Case], topics: dict[str, str]) -> Counter[Where]:
     return found
 
 
-def places_of(cases: list[Case], sinks: Mapping[str, Collection[str]]) -> Counter[Where]:
-    """The duplicates by place, under the topics that the lines name.
-
-    `sinks` has the stages that each sink reads; the repeats of one that reads several are left out.
-    """
+def places_of(cases: list[Case], sinks: Collection[str]) -> Counter[Where]:
+    """The duplicates by place, under the topics that the lines name; of all sinks only those in `sinks`."""
     found: Counter[Where] = Counter()
     for case in cases:
         stages = {SOURCE: case["source"], **{name: part["copies"] for name, part in case["mirrors"].items()}}
         for stage, copies in stages.items():
             found.update(named(stage, copy) for copy in copies if copy["duplicate"])
-        for sink in (name for name in case["sinks"] if len(sinks[name]) == 1):
+        for sink in case["sinks"].keys() & sinks:
             found.update(named(sink, effect) for effect in repeats(case["sinks"][sink]["effects"]))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from support.scenario import Log, Pipeline, Scenario
 from support.sink import SinkProcess, SinkSettings
 from support.waiting import wait_until
 
-MIRROR, SINK = "to-dr", "charger"
+PIPELINE, MIRROR, SINK = "payments", "to-dr", "charger"
 PARTITIONS = 4
 STEP_SECONDS = 90
 """How long one step (all is copied, all is acted on) may take on a busy machine."""
@@ -110,7 +111,7 @@ class OneMirror:
             MIRROR: Log("dr", rig.dr.bootstrap, (shape.mirrored,)),
         }
         stages = {**shape.stages, SINK: {"group": shape.group, **shape.stages.get(SINK, {})}}
-        pipeline = Pipeline("payments", shape.flow(), logs, {SINK: self.sink}, shape.settings, stages)
+        pipeline = Pipeline(PIPELINE, shape.flow(), logs, {SINK: self.sink}, shape.settings, stages)
         primary = rig.primary.gate.bootstrap if shape.gated else rig.primary.bootstrap
         clusters = {
             "primary": {"bootstrap.servers": primary},
@@ -122,11 +123,31 @@ class OneMirror:
         """Wait until all that is in the source is in the mirror. Not for topics with transactions."""
         wait_mirrored(self.rig, self.shape.topic, STEP_SECONDS)
 
-    def wait_acted(self, sink: SinkProcess | None = None) -> None:
-        """Wait until a sink has acted on the last record of every partition of the mirror."""
-        ends = end_offsets(self.rig.dr.bootstrap, self.shape.mirrored)
-        last = {number: end - 1 for number, end in ends.items()}
-        wait_until(lambda: (sink or self.sink).has_acted_on(last), STEP_SECONDS, "the sink has acted on all")
+    def mirror_offsets(self) -> int:
+        """Offsets taken in the mirror's topic: records, aborted ones too, and markers."""
+        return sum(end_offsets(self.rig.dr.bootstrap, self.shape.mirrored).values())
+
+    def kill_mirror(self, producer: PaymentProducer, count: int) -> None:
+        """Produce `count` records, kill the mirror while it copies them, start it again."""
+        before = self.mirror_offsets()
+        with ThreadPoolExecutor(1) as beside:
+            producing = [beside.submit(producer.produce, count // 10) for _ in range(10)]
+            wait_until(
+                lambda: self.mirror_offsets() > before, STEP_SECONDS, "the mirror is copying", poll=0.02
+            )
+            self.mirror.kill()
+            for part in producing:
+                part.result()
+        self.scenario.checkpoint()
+        self.mirror.start()
+
+    def wait_acted(self, stage: str = MIRROR) -> None:
+        """Wait until the sink has acted on the last record of every partition of the log that it reads."""
+        where = self.scenario.pipelines[PIPELINE].logs[stage]
+        last: dict[int, int] = {}
+        for record in where.dump():
+            last[record.partition] = max(record.offset, last.get(record.partition, 0))
+        wait_until(lambda: self.sink.has_acted_on(last), STEP_SECONDS, "the sink has acted on all")
 
     def wait_committed(self) -> None:
         """Wait until the sink has committed all of the mirror. For one that commits when there is no more."""

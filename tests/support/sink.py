@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from support import sink_consumer
@@ -66,7 +67,12 @@ class SinkProcess:
         return [effect(stage, charge) for charge in self._listed()]
 
     def effects_by(self, stages: Mapping[tuple[str, str], str]) -> list[Effect]:
-        """Its own list, in its order; `stages` has the stage by (cluster, physical topic)."""
+        """Its own list, in its order; `stages` has the stage by (cluster, physical topic).
+
+        As much of it as the audit lines tell: without positions where they have none.
+        """
+        if "--no-positions" in self._settings.options:
+            return [unplaced(charge) for charge in self._listed()]
         return [
             effect(stages[str(charge["cluster"]), str(charge["topic"])], charge) for charge in self._listed()
         ]
@@ -85,3 +91,10 @@ class SinkProcess:
 def effect(stage: str, charge: dict[str, object]) -> Effect:
     topic, partition, offset = str(charge["topic"]), int(str(charge["partition"])), int(str(charge["offset"]))
     return Effect(Where(stage, topic, partition, offset), str(charge["effect_id"]))
+
+
+def unplaced(charge: dict[str, object]) -> Effect:
+    """An effect of which only key and time are known."""
+    at = datetime.fromisoformat(str(charge["at"])).timestamp()
+    key = (("string", str(charge["key"])),)
+    return Effect(None, str(charge["effect_id"]), key=key, at=round(at * 1000))

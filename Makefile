@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench mutants docs clean
+.PHONY: help demo test lint bench soak mutants docs clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -27,6 +27,10 @@ lint: .venv/dev ## style, types, room borders, spelling, generated documents
 
 bench: .venv/dev ## speed against the bare loop and the naive script, bytes per key
 	$(BIN)/python bench/run.py $(ARGS)
+
+soak: .venv/dev ## the long form: other versions of Kafka, many more random histories (hours)
+	DUPSCOPE_KAFKA_VERSION=3.9.2 $(BIN)/python -m pytest tests/kafka tests/contract
+	DUPSCOPE_HYPOTHESIS=soak $(BIN)/python -m pytest tests/property --timeout=0
 
 mutants: .venv/dev ## removes one guard at a time; each must be caught by a test
 	$(BIN)/python scripts/mutants.py $(ARGS)

@@ -22,6 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from dupscope.app.clusters import Clusters
 from dupscope.app.loop import Loop
+from dupscope.app.replays import DeclaredReplays
 from dupscope.app.run import quiet_collector
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
@@ -123,7 +124,8 @@ def _dupscope(template: str, bootstrap: str, topic: str, records: int) -> Stopwa
     watch = PipelineWatch(config, settings, bytes(16), clusters)
     metrics = Metrics([shape_of(settings)], "bench")
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    loop = Loop([watch], Store(), metrics, FindingLog(structlog.get_logger(), metrics, 100))
+    findings = FindingLog(structlog.get_logger(), metrics, 100)
+    loop = Loop([watch], Store(), metrics, findings, DeclaredReplays(file, config.replays))
     with quiet_collector(), Stopwatch() as stopwatch:
         loop.run(LedgerFile(None), until_caught_up=True)
     read = sum(metrics.published.snapshot.values["records_total"].values())

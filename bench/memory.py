@@ -29,7 +29,7 @@ PARTITIONS = 64
 BATCH = 50_000
 NOW_MS = 1_800_000_000_000
 
-SOURCE, MIRROR = Log("source", "a"), Log("to-dr", "b", 0)
+SOURCE, MIRROR = Log("source", "a"), Log("to-dr", "b", (0,))
 TOPOLOGIES = {
     "source": Topology("payments", (SOURCE,)),
     "source+mirror": Topology("payments", (SOURCE, MIRROR)),

@@ -91,17 +91,20 @@ class Broker:
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic; returns when its name is free again."""
-        self.admin().delete_topics([topic])[topic].result(20)
-        wait_until(lambda: topic not in self.admin().list_topics(timeout=10).topics, 30, f"{topic} is gone")
+        admin = self.admin()
+        admin.delete_topics([topic])[topic].result(20)
+        wait_until(lambda: topic not in admin.list_topics(timeout=10).topics, 30, f"{topic} is gone")
 
     def add_partitions(self, topic: str, count: int) -> None:
         """Give a topic `count` partitions in all."""
-        self.admin().create_partitions([NewPartitions(topic, count)])[topic].result(20)
+        admin = self.admin()
+        admin.create_partitions([NewPartitions(topic, count)])[topic].result(20)
 
     def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
         """Move the log start of partitions up to the offsets `before`, by number."""
+        admin = self.admin()
         starts = [TopicPartition(topic, number, offset) for number, offset in before.items()]
-        for future in self.admin().delete_records(starts).values():
+        for future in admin.delete_records(starts).values():
             future.result(20)
 
     def admin(self) -> AdminClient:

@@ -13,7 +13,7 @@ import yaml
 from confluent_kafka import Producer
 
 from dupscope.app.clusters import Clusters
-from dupscope.app.tails import GONE_SECONDS, PASSED
+from dupscope.app.tails import BEYOND_REACH, GONE_SECONDS, PASSED
 from dupscope.app.watch import PipelineWatch
 from dupscope.config.load import load
 from dupscope.kafka.client import silent
@@ -49,8 +49,16 @@ def gone(staying: str) -> str:
 
 
 @pytest.fixture
-def watch(rig: Rig, tmp_path: Path, clock: Callable[[], float], staying: str) -> Iterator[PipelineWatch]:
-    """Of two topics by pattern, each with three records."""
+def chosen(staying: str) -> list[str]:
+    """How the two topics are configured."""
+    return [f"^{staying[:-1]}.*"]
+
+
+@pytest.fixture
+def watch(
+    rig: Rig, tmp_path: Path, clock: Callable[[], float], staying: str, chosen: list[str]
+) -> Iterator[PipelineWatch]:
+    """Of two topics, each with three records."""
     producer = Producer({"bootstrap.servers": rig.primary.bootstrap})
     for topic in (staying, gone(staying)):
         rig.primary.create_topic(topic, 1)
@@ -58,7 +66,7 @@ def watch(rig: Rig, tmp_path: Path, clock: Callable[[], float], staying: str) ->
             producer.produce(topic, json.dumps({"id": number}).encode())
     assert producer.flush(30) == 0
     file = tmp_path / "dupscope.yaml"
-    source = {"cluster": "a", "topics": [f"^{staying[:-1]}.*"]}
+    source = {"cluster": "a", "topics": chosen}
     pipelines = {"p": {"key": {"json": "id"}, "start": "earliest", "source": source}}
     clusters = {"a": {"bootstrap.servers": rig.primary.bootstrap}}
     state = {"path": str(tmp_path / "state")}
@@ -88,6 +96,30 @@ class TestDeletedTopic:
         assert watch.tails[0].read(100, 1.0).holes == [(slot, "topic_deleted")]
         assert watch.tails.passed()[slot] == PASSED
         assert watch.covered_since_ms(0) is not None
+
+
+class TestNamedTopic:
+    @pytest.fixture
+    def chosen(self, staying):
+        return [staying, gone(staying)]
+
+    def test_it_is_waited_for_behind_a_barrier_that_cannot_be_reached(self, rig, watch, clock, staying):
+        """So that what waits is given up in the end, by the rule for barriers, and visible until then."""
+        wait_until(lambda: not watch.tails.open(), 30, "both are open")
+        wait_until(lambda: watch.tails[0].read(100, 0.1) and watch.tails.is_at_end(0), 30, "all is read")
+        old = watch.table.find(0, gone(staying), 0)
+        delete(rig, gone(staying))
+        wait_until(lambda: watch.tails.take_ends({}) is None, 30, "it is missed")
+        assert gone(staying) in watch.tails.open()[0]
+        clock.now += GONE_SECONDS
+        assert set(watch.tails.take_ends({}).tolist()) == {BEYOND_REACH}
+        assert watch.tails.progress([]).deleted == {0}
+        assert watch.tails.lag_records(0) == {staying: 0, gone(staying): 0}
+        rig.primary.create_topic(gone(staying), 1)
+        wait_until(lambda: watch.tails.take_ends({}) is None and not watch.tails.open(), 30, "it is back")
+        wait_until(lambda: watch.tails.take_ends({}) is not None, 30, "its end is known")
+        assert watch.tails.progress([]).deleted == set()
+        assert watch.tails.passed()[old] == PASSED
 
 
 class TestCreatedAgain:

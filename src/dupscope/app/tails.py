@@ -15,7 +15,7 @@ from dupscope.kafka.errors import TOPIC_MISSING, TopicMissingError, reason_of
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.starts import Start
 from dupscope.kafka.tail import Tail, TailSettings
-from dupscope.ledger.cycle import Progress
+from dupscope.ledger.cycle import Progress, padded
 from dupscope.model.batch import I64, Bools
 from dupscope.model.errors import ClusterError
 from dupscope.model.position import PartitionTable
@@ -24,7 +24,10 @@ ENDS_AGAIN_SECONDS = 5.0
 """End offsets older than this are taken again, for the lag that is shown; log starts are asked as often."""
 
 GONE_SECONDS = 10.0
-"""A topic of a pattern that is away for this long was deleted."""
+"""A topic that is away for this long was deleted."""
+
+BEYOND_REACH = 1 << 61
+"""Where a topic ends that was deleted and not created again: a barrier there is given up in the end."""
 
 PASSED = 1 << 62
 """The position in a partition that nobody can read any more."""
@@ -59,6 +62,7 @@ class Tails:
         self.ends = np.zeros(0, np.int64)
         self._grown: set[int] = set()
         self._deleted: set[int] = set()
+        self._missing_since: dict[int, float] = {}
         self._gone: dict[int, dict[str, float]] = {}
         self._problems: dict[int, str] = {}
         self._end_seen_ms: dict[int, int] = {}
@@ -140,7 +144,7 @@ class Tails:
                 return None
         if self._grown:
             return None
-        self.ends = ends
+        self.ends = np.where(ends < BEYOND_REACH, ends, padded(self.ends, len(ends))[: len(ends)])
         self._ends_at = self._clusters.clock()
         return ends
 
@@ -154,9 +158,8 @@ class Tails:
             found = self._clusters.high_watermarks(cluster, self._settings.topics[log])
         except ClusterError as error:
             errors.setdefault(log, []).append(reason_of(error))
-            if isinstance(error, TopicMissingError):
-                self._deleted.add(log)
-            return False
+            return isinstance(error, TopicMissingError) and self._is_deleted(log, str(error), ends)
+        self._missing_since.pop(log, None)
         if self._vanished(log, set(found.ids), errors):
             return False
         positions = self._tails[log].positions
@@ -168,6 +171,16 @@ class Tails:
             ends[slot] = end
             if positions[slot] >= end:
                 self._end_seen_ms[slot] = asked_ms
+        return True
+
+    def _is_deleted(self, log: int, problem: str, ends: I64) -> bool:
+        """Whether a named topic has been away for a while; enters ends that cannot be reached then."""
+        now = self._clusters.clock()
+        self._deleted.add(log)
+        self._problems[log] = problem
+        if now - self._missing_since.setdefault(log, now) < GONE_SECONDS:
+            return False
+        ends[list(self._tails[log].positions)] = BEYOND_REACH
         return True
 
     def _is_other(self, log: int, slot: int, topic_id: str) -> bool:
@@ -190,6 +203,7 @@ class Tails:
             errors.setdefault(log, []).append(TOPIC_MISSING)
         else:
             self._deleted.discard(log)
+            self._problems.pop(log, None)
         return bool(gone)
 
     def _watch_starts(self) -> None:

@@ -14,6 +14,7 @@ PATH = Path(__file__).resolve().parents[2] / "docs" / "verification.md"
 LAYERS = ("produce", "mirror", "consume")
 
 SCENARIOS = (
+    "active-active",
     "added",
     "again-fewer",
     "again-more",
@@ -32,6 +33,7 @@ SCENARIOS = (
     "main job",
     "no positions",
     "odd times",
+    "patterns",
     "produce",
     "refilled",
     "return",

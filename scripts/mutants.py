@@ -246,6 +246,20 @@ MUTATIONS = (
         ("tests/unit/app/test_tails.py",),
     ),
     ledger(
+        "trap 8: what a partition holds that was added just now is not too late",
+        "edge",
+        "passed = int(newest.min()) if enumerated_ms is None else min(int(newest.min()), enumerated_ms)",
+        "passed = int(newest.min())",
+        "intake",
+    ),
+    ledger(
+        "trap 5: nothing is said of a key of which a copy came too late",
+        "screen",
+        "            self.rows.state[self._append(batch, picked)] = CASE",
+        "            pass",
+        "intake",
+    ),
+    ledger(
         "trap 9: in the norm a mirror's copy descends from the source that it copies",
         "screen",
         "            fits &= rows.position[source][slots] == 0",

@@ -66,6 +66,7 @@ class Tails:
         self._gone: dict[int, dict[str, float]] = {}
         self._problems: dict[int, str] = {}
         self._end_seen_ms: dict[int, int] = {}
+        self._enumerated_ms = dict.fromkeys(range(len(self._tails)), 0)
         self._ends_at = self._starts_at = -ENDS_AGAIN_SECONDS
 
     def __getitem__(self, log: int) -> Tail:
@@ -162,15 +163,16 @@ class Tails:
         self._missing_since.pop(log, None)
         if self._vanished(log, set(found.ids), errors):
             return False
-        positions = self._tails[log].positions
+        positions, mine = self._tails[log].positions, {}
         for (topic, number), end in found.offsets.items():
             slot = self._table.find(log, topic, number)
             if slot is None or slot not in positions or self._is_other(log, slot, found.ids[topic]):
                 self._grown.add(log)
-                continue
-            ends[slot] = end
-            if positions[slot] >= end:
-                self._end_seen_ms[slot] = asked_ms
+                return True
+            mine[slot] = end
+        ends[list(mine)] = list(mine.values())
+        self._end_seen_ms.update({slot: asked_ms for slot, end in mine.items() if positions[slot] >= end})
+        self._enumerated_ms[log] = asked_ms
         return True
 
     def _is_deleted(self, log: int, problem: str, ends: I64) -> bool:
@@ -266,6 +268,7 @@ class Tails:
             truncated=self._compacted(),
             deleted=frozenset(self._deleted),
             end_seen_ms=self._ends_seen(),
+            enumerated_ms=min(self._enumerated_ms.values()),
         )
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ class Progress:
     positions      next offset to read, beyond control records and aborted ones
     at_end         the tail stands at the end that a read-committed reader can see
     end_seen_ms    when a partition was last known to be read to its end; None: those at their end, now
+    enumerated_ms  when it was last known that no log has partitions beside those; None: they never change
     tailed         slots of the partitions that are being read
     begun          offset at which reading began
     covered_since  per log, in ms; None: from the beginning
@@ -34,6 +35,7 @@ class Progress:
     truncated: frozenset[tuple[int, str]] = frozenset()
     deleted: frozenset[int] = frozenset()
     end_seen_ms: I64 | None = None
+    enumerated_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

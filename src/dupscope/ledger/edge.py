@@ -33,8 +33,10 @@ class Edge:
         where = (batch.position[sane] >> np.uint64(OFFSET_BITS)).astype(np.int64)
         np.maximum.at(self._newest, where, batch.timestamp[sane])
 
-    def advance(self, read: list[int], end_seen_ms: I64) -> None:
+    def advance(self, read: list[int], end_seen_ms: I64, enumerated_ms: int | None = None) -> None:
         """Raise both bounds after a cycle. `read` are the slots that are tailed.
+
+        Whatever lies in a partition that was added after `enumerated_ms` may still have to come.
 
         A partition was read to its end as of the moment when that was last known, which is not now while
         its brokers are away or after this process was stopped. 0: never yet.
@@ -44,7 +46,8 @@ class Edge:
             return
         seen = end_seen_ms[read]
         newest = np.maximum(np.where(seen > 0, seen, NEVER), self._newest[read])
-        self.floor = max(self.floor, int(newest.min()) - self.settings.margin_ms)
+        passed = int(newest.min()) if enumerated_ms is None else min(int(newest.min()), enumerated_ms)
+        self.floor = max(self.floor, passed - self.settings.margin_ms)
         self.edge = max(self.edge, self.floor - self.settings.window_ms)
 
     def evict(self, timestamp: int) -> None:

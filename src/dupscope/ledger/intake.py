@@ -12,6 +12,7 @@ from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.effects import ENTERED, EffectScreen, Waiting, joined, nothing_waiting, taken
 from dupscope.ledger.frontier import split
 from dupscope.ledger.holdings import Holdings
+from dupscope.ledger.rows import CASE
 from dupscope.ledger.screen import Screen
 from dupscope.model.batch import EffectBatch, RecordBatch
 from dupscope.model.finding import Layer, Reason
@@ -104,10 +105,23 @@ class Intake:
         begins = slot < 0 or (origin and not self._joins(slot, fp, cycle, copy))
         if begins and copy.timestamp < held.edge.floor:
             concluder.lose_copy(copy, Reason.EXPIRED)
+            if held.topology.is_copied(copy.log):
+                self._forsake(slot if slot >= 0 else self._screen.insert_one(batch, index), concluder)
         elif slot < 0:
             self._start(batch, index, cycle)
         else:
             self._add(held.book.open(slot, fp, cycle.number), copy, cycle, concluder)
+
+    def _forsake(self, slot: int, concluder: Concluder) -> None:
+        """Say nothing of a key any more: a copy that came too late could explain what is downstream."""
+        case = self._held.book.cases.get(slot)
+        if case is not None:
+            for copy in case.copies:
+                mirrored = not self._held.topology.is_source(copy.log)
+                if mirrored and not copy.excess and not concluder.view.admitted(copy):
+                    concluder.lose_copy(copy, Reason.EXPIRED)
+            self._held.close(slot)
+        self._held.rows.state[slot] = CASE
 
     def _start(self, batch: RecordBatch, index: int, cycle: Cycle) -> None:
         """Start a row for a key whose earlier copies are forgotten."""

@@ -305,7 +305,7 @@ class Ledger:
         seen = progress.end_seen_ms
         if seen is None:
             seen = np.where(progress.at_end, cycle.now_ms, 0)
-        held.edge.advance(progress.tailed, padded(seen, len(held.partitions)))
+        held.edge.advance(progress.tailed, padded(seen, len(held.partitions)), progress.enumerated_ms)
         held.gaps.forget(held.edge.edge)
         held.retention.fit_cases()
         held.retention.expire()

@@ -60,14 +60,15 @@ class Screen:
         new = first & (slots < 0)
         born = new & (batch.timestamp[order] >= edge.floor)
         late = int(np.count_nonzero(new & ~born))
-        self._append(batch, order[born])
+        entered = self._append(batch, order[born])
+        self._forsake(batch, order[new & ~born])
         hit = first & ~new
         fits = self._fits(batch, order[hit], slots[hit])
         taken, where = order[hit][fits], slots[hit][fits]
         orphans, paired = self._place(batch, taken, where)
         look = np.sort(np.concatenate([order[~first], order[hit][~fits]]))
         if not self.topology.is_source(batch.log):
-            orphans = np.concatenate([orphans, self._last(int(np.count_nonzero(born)))])
+            orphans = np.concatenate([orphans, entered])
         return Screened(look, len(batch) - len(order) + late, orphans, where, paired)
 
     def _held(self, batch: RecordBatch, picked: I64, edge: Edge) -> I64:
@@ -79,21 +80,23 @@ class Screen:
         slots[found[gone]] = -1
         return slots
 
-    def _append(self, batch: RecordBatch, picked: I64) -> None:
+    def _append(self, batch: RecordBatch, picked: I64) -> I64:
         slots = self.rows.append(
             batch.fp_hi[picked], batch.fp_lo[picked], batch.timestamp[picked], batch.content[picked]
         )
         self.rows.position[batch.log][slots] = batch.position[picked]
         self._mark(batch, picked, slots)
+        return slots
 
     def _mark(self, batch: RecordBatch, picked: I64, slots: I64) -> None:
         """Keep with a source copy that it is an intended replay. A mirror carries the mark along unasked."""
         if batch.redriven is not None and self.topology.is_source(batch.log):
             self.rows.state[slots[batch.redriven[picked]]] |= REDRIVEN
 
-    def _last(self, count: int) -> I64:
-        rows = self.rows
-        return np.arange(rows.next - count, rows.next, dtype=np.int64) % rows.capacity
+    def _forsake(self, batch: RecordBatch, picked: I64) -> None:
+        """Keep the keys of copies that come too late: what follows could be explained by them alone."""
+        if len(picked) and self.topology.is_copied(batch.log):
+            self.rows.state[self._append(batch, picked)] = CASE
 
     def _fits(self, batch: RecordBatch, picked: I64, slots: I64) -> Bools:
         """Which records leave their row in the norm: the first in their log, with the tag of the row.
@@ -137,5 +140,4 @@ class Screen:
 
     def insert_one(self, batch: RecordBatch, index: int) -> int:
         """Start a row with one record. Returns its slot."""
-        self._append(batch, np.array([index]))
-        return int(self._last(1)[0])
+        return int(self._append(batch, np.array([index]))[0])

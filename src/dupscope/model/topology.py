@@ -86,6 +86,10 @@ class Topology:
         """Whether a log is a source."""
         return log < len(self.sources)
 
+    def is_copied(self, log: int) -> bool:
+        """Whether a mirror copies a log."""
+        return any(log in other.upstream for other in self.logs)
+
     def above(self, log: int) -> tuple[int, ...]:
         """Indices of all logs that `log` descends from, nearest first."""
         chain: dict[int, None] = {}

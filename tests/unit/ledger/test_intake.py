@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dupscope.ledger.settings import LedgerSettings
-from unit.ledger.world import MARGIN, SETTINGS, WINDOW, Story
+from unit.ledger.world import MARGIN, NOW, SETTINGS, WINDOW, Story
 
 LIMIT = SETTINGS.case_limit
 ROOMY = LedgerSettings(WINDOW, MARGIN, memory_bytes=1 << 24)
@@ -177,3 +177,54 @@ class TestReading:
         story.settle()
         assert story.found == []
         assert story.ledger.held.book.cases == {}
+
+
+class TestKeyOfACopyThatCameTooLate:
+    """The copy is not held; judged without it, its faithful copies would look like duplicates."""
+
+    def late(self, enumerated_ms: int | None = None) -> Story:
+        """Every partition has been read beyond a margin."""
+        story = Story()
+        story.enumerated_ms = enumerated_ms
+        for log in range(2):
+            for partition in range(3):
+                story.record(log, f"other-{partition}", at=2 * MARGIN, partition=partition)
+        story.settle()
+        return story
+
+    def test_a_mirrors_copies_of_it_are_no_duplicates(self):
+        story = self.late()
+        original = story.source(at=0)
+        story.cycle()
+        again = story.source(at=2 * MARGIN)
+        for place in (original, again):
+            story.copied(place)
+        story.settle()
+        assert story.found == []
+        assert story.unverified["source expired"] == 2
+        assert story.unverified["dr expired"] == 2
+
+    def test_nor_are_those_that_came_first(self):
+        story = self.late()
+        story.mirror(at=0)
+        story.cycle("dr")
+        story.source(at=0)
+        story.source(at=2 * MARGIN)
+        story.copied(story.source(at=2 * MARGIN))
+        story.settle()
+        assert not [found for found in story.found if found.startswith("dr")]
+
+    def test_another_key_is_not_concerned(self):
+        story = self.late()
+        story.source(at=0)
+        place = story.source("q", at=2 * MARGIN)
+        for _ in range(2):
+            story.copied(place)
+        story.settle()
+        assert len(story.found) == 1
+
+    def test_a_partition_that_was_added_meanwhile_is_not_too_late(self):
+        story = self.late(enumerated_ms=NOW)
+        story.source(at=0)
+        story.settle()
+        assert "source expired" not in story.unverified

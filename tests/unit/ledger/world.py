@@ -129,6 +129,7 @@ class Story:
         self.begun = np.zeros(len(self.table), np.int64)
         self.truncated: frozenset[int] = frozenset()
         self.deleted: frozenset[int] = frozenset()
+        self.enumerated_ms: int | None = None
         self.gaps: list[Gap] = []
         self.replays: tuple[Replay, ...] = ()
         self.redriven: set[Place] = set()
@@ -264,6 +265,7 @@ class Story:
             tuple(self.committed),
             self.truncated,
             self.deleted,
+            enumerated_ms=self.enumerated_ms,
         )
 
     def _take(self, outcome: Outcome) -> None:

@@ -29,6 +29,7 @@ SCENARIOS = (
     "fan-out",
     "grown",
     "hot key",
+    "intended",
     "loss",
     "main job",
     "no positions",

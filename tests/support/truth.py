@@ -87,7 +87,7 @@ class Flow:
 
     def meant(self, stage: str, timestamp: int | None, copy: Dumped | None = None) -> str | None:
         """The reason why a duplicate is intended, None for one that is not."""
-        if copy is not None and self.redriven is not None and self.redriven(copy):
+        if stage == SOURCE and copy is not None and self.redriven is not None and self.redriven(copy):
             return "redrive"
         for replay in self.replays:
             if replay.stage == stage and replay.from_ms <= (timestamp or 0) < replay.to_ms:

@@ -24,6 +24,7 @@ _MEANING = {
     InvalidReason.BAD_TIME: "have a time that is no RFC 3339 with offset and no seconds since 1970",
     InvalidReason.BAD_POSITION: "have a position that is not whole: it takes topic, partition and offset",
     InvalidReason.UNKNOWN_TOPIC: "name no topic that the sink reads",
+    InvalidReason.AMBIGUOUS_CLUSTER: "name no cluster, and several have this topic: add 'cluster' to the line",
     InvalidReason.FOREIGN_GROUP: "are of another consumer group",
 }
 
@@ -89,11 +90,16 @@ def _place(pipeline: PipelineSettings, sink: int, effect: Effect) -> None:
             raise InvalidLineError(InvalidReason.UNKNOWN_TOPIC)
         return
     topology = pipeline.topology
-    for log in topology.sinks[sink].reads:
-        belongs = effect.topic in pipeline.topics[log].chosen((effect.topic,))
-        if belongs and effect.cluster in (None, topology.logs[log].cluster):
-            return
-    raise InvalidLineError(InvalidReason.UNKNOWN_TOPIC)
+    found = [
+        log
+        for log in topology.sinks[sink].reads
+        if effect.topic in pipeline.topics[log].chosen((effect.topic,))
+        and effect.cluster in {None, topology.logs[log].cluster}
+    ]
+    if not found:
+        raise InvalidLineError(InvalidReason.UNKNOWN_TOPIC)
+    if len(found) > 1:
+        raise InvalidLineError(InvalidReason.AMBIGUOUS_CLUSTER)
 
 
 def _tell_absent(file: Path, name: str, section: Section) -> None:

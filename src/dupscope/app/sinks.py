@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dupscope.app.clusters import Clusters
+from dupscope.audit.reasons import InvalidLineError, InvalidReason
 from dupscope.config.settings import PipelineSettings
 from dupscope.model.batch import I64
 from dupscope.model.position import PartitionTable
@@ -39,6 +40,7 @@ class SinkWatch:
     def resolve(self, cluster: str | None, topic: str, number: int) -> tuple[int, str] | None:
         """The partition slot and logical topic of a position in a log that the sink reads, else None.
 
+        Raises InvalidLineError where several clusters have the topic and the line does not say which.
         A partition that was not discovered yet is numbered, so that its effects wait for it: as long as
         the number is one that a topic may grow to, and not one that a broken line makes up.
         """
@@ -53,11 +55,12 @@ class SinkWatch:
         return found
 
     def _place(self, logs: Sequence[int], topic: str, number: int) -> tuple[int, str] | None:
-        for log in logs:
-            sibling = self._table.find(log, topic, 0)
-            if sibling is not None:
-                partition = replace(self._table[sibling], number=number)
-                return self._table.slot(partition), partition.logical_topic
+        siblings = [slot for log in logs if (slot := self._table.find(log, topic, 0)) is not None]
+        if len(siblings) > 1:
+            raise InvalidLineError(InvalidReason.AMBIGUOUS_CLUSTER)
+        for sibling in siblings:
+            partition = replace(self._table[sibling], number=number)
+            return self._table.slot(partition), partition.logical_topic
         return None
 
     def _look_again(self, logs: Sequence[int], topic: str) -> bool:

@@ -244,6 +244,16 @@ class Tails:
         starts = [beginning.covered_since_ms for beginning in self._tails[log].beginnings.values()]
         return max((start for start in starts if start is not None), default=None)
 
+    def covered_topics(self) -> dict[tuple[int, str], int | None]:
+        """As `covered_since`, by log and logical topic: a hole in one topic says nothing about another."""
+        covered: dict[tuple[int, str], int | None] = {}
+        for log, tail in enumerate(self._tails):
+            for slot, beginning in tail.beginnings.items():
+                topic = log, self._table[slot].logical_topic
+                known, start = covered.get(topic), beginning.covered_since_ms
+                covered[topic] = start if known is None else max(known, start or 0)
+        return covered
+
     def lag_records(self, log: int) -> dict[str, int]:
         """Offsets between position and end, by physical topic, as of the last end offsets taken."""
         lag = dict.fromkeys(self.topics(log), 0)
@@ -268,6 +278,7 @@ class Tails:
             truncated=self._compacted(),
             deleted=frozenset(self._deleted),
             end_seen_ms=self._ends_seen(),
+            covered_topics=self.covered_topics(),
             enumerated_ms=min(self._enumerated_ms.values()),
         )
 

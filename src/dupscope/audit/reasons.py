@@ -29,6 +29,9 @@ class InvalidReason(StrEnum):
     BAD_POSITION = "bad_position"
     """Partition and offset do not come together with a topic, or are no such numbers."""
 
+    AMBIGUOUS_CLUSTER = "ambiguous_cluster"
+    """The line names no cluster, and the sink reads a topic of this name on several."""
+
     UNKNOWN_TOPIC = "unknown_topic"
     """The sink does not read the topic, or the line names none and the sink reads several."""
 

@@ -128,7 +128,7 @@ def _by_guess(result: SinkJudgement) -> dict[Lineage, list[Effect]]:
 
 def _uncovered(result: SinkJudgement, window: Window, sink: int, view: View) -> list[Repeat]:
     """Repeats that copies or lineages before the coverage start could explain."""
-    starts = [view.covered_since[log] for log in view.topology.seen_by(sink)]
+    starts = [view.covered(log, window.sources[0]) for log in view.topology.seen_by(sink)]
     start = max((start for start in starts if start is not None), default=None)
     if start is None:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ class Progress:
     tailed         slots of the partitions that are being read
     begun          offset at which reading began
     covered_since  per log, in ms; None: from the beginning
+    covered_topics by log and logical topic, where that differs from the whole log
     committed      per sink: offsets that its group has committed
     truncated      (mirror's log, logical topic) where records vanish: nothing is judged missing there
     deleted        logs of which a topic does not exist at the moment
@@ -36,6 +38,7 @@ class Progress:
     deleted: frozenset[int] = frozenset()
     end_seen_ms: I64 | None = None
     enumerated_ms: int | None = None
+    covered_topics: Mapping[tuple[int, str], int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

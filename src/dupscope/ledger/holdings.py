@@ -80,17 +80,19 @@ class Holdings:
             self.why_no_copy,
             self.gaps,
             cycle.replays,
+            {topic: self._not_evicted(start) for topic, start in progress.covered_topics.items()},
         )
         return self.last_view
 
     def covered_since(self, cycle: Cycle) -> tuple[int | None, ...]:
         """Coverage start by log, in ms; eviction moves all of them."""
+        return tuple(self._not_evicted(start) for start in cycle.progress.covered_since)
+
+    def _not_evicted(self, start: int | None) -> int | None:
         evicted = self.retention.evicted_until
-        if evicted is None:
-            return cycle.progress.covered_since
-        return tuple(
-            evicted if start is None else max(start, evicted) for start in cycle.progress.covered_since
-        )
+        if evicted is None or start is None:
+            return start if evicted is None else evicted
+        return max(start, evicted)
 
     def covered_from(self, log: int, cycle: Cycle) -> int | None:
         """From when on a log is covered with its margin; None: from the beginning."""

@@ -130,7 +130,7 @@ def overtaken(copy: Copy, mirror: int, part: WindowVerdict, view: View) -> bool:
     passed = offset_of(copy.position) < view.frontier[mirror][slot_of(copy.position)]
     if view.is_truncated(copy, mirror) or not passed:
         return False
-    start = view.covered_since[mirror]
+    start = view.covered(mirror, copy)
     if start is None:
         return True
     earliest = start + view.settings.margin_ms

@@ -114,7 +114,7 @@ def _doubt(window: Window, mirror: int, pairing: Pairing, view: View) -> Reason 
 
 def _covered(window: Window, mirror: int, pairing: Pairing, view: View) -> bool:
     """Whether each copy of the case is late enough for an excess to be a verdict."""
-    start = view.covered_above(mirror)
+    start = view.covered_above(mirror, window.sources[0])
     if start is None:
         return True
     earliest = start + view.settings.margin_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dupscope.ledger.case import Copy
@@ -28,6 +28,7 @@ class View:
     """The state of reading at one moment. Arrays are indexed by partition slot.
 
     covered_since    per log, in ms; None: covered from the beginning
+    covered_topics   by log and logical topic, where that differs
     judged_until     per log: copies below these offsets were read before a barrier that has passed
     effects_through  per sink: effects of cycles up to this one may be judged
     frontier         per log: upstream copies below these offsets were overtaken, see `Missing`
@@ -50,6 +51,7 @@ class View:
     lost_effect: Callable[[int], Reason]
     gaps: Gaps = field(default_factory=Gaps)
     replays: tuple[Replay, ...] = ()
+    covered_topics: Mapping[tuple[int, str], int | None] = field(default_factory=dict)
 
     def order(self, copy: Copy) -> tuple[int, int, int, str, str]:
         """The place of a copy in the order of the logs."""
@@ -92,9 +94,14 @@ class View:
         """Whether a mirror's copy may be judged: a barrier taken after it was read has passed."""
         return offset_of(copy.position) < int(self.judged_until[copy.log][slot_of(copy.position)])
 
-    def covered_above(self, log: int) -> int | None:
+    def covered(self, log: int, like: Copy) -> int | None:
+        """Since when a log is covered for copies of one topic; None: from the beginning."""
+        topic = self.partitions[slot_of(like.position)].logical_topic
+        return self.covered_topics.get((log, topic), self.covered_since[log])
+
+    def covered_above(self, log: int, like: Copy) -> int | None:
         """The latest coverage start of all logs above a mirror; None: all from the beginning."""
-        starts = [self.covered_since[above] for above in self.topology.above(log)]
+        starts = [self.covered(above, like) for above in self.topology.above(log)]
         known = [start for start in starts if start is not None]
         return max(known, default=None)
 

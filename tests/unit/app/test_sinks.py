@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from dupscope.app.sinks import MOST_PARTITIONS, POLL_SECONDS, SinkWatch
+from dupscope.audit.reasons import InvalidLineError
 from dupscope.model.position import Partition, PartitionTable
 
 
@@ -57,6 +58,17 @@ class TestResolve:
         """A position is found in the logs that the sink reads, with or without the cluster's name."""
         found = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing).resolve(*place)
         assert found == (None if slot is None else (slot, "payments"))
+
+    def test_a_topic_of_several_clusters_without_the_clusters_name(self, offline, table):
+        """It is not guessed which one is meant."""
+        source = [{"cluster": name, "topics": ["payments"]} for name in ("primary", "dr")]
+        sinks = {"charger": {"reads": ["source"], "audit": {"file": str(offline.audit)}}}
+        settings = offline.config(source=source, mirrors={}, sinks=sinks).pipelines["payments"]
+        slot = table.slot(Partition(1, "c1", "id-7", "payments", "payments", 0))
+        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing)
+        assert watch.resolve("dr", "payments", 0) == (slot, "payments")
+        with pytest.raises(InvalidLineError, match="ambiguous_cluster"):
+            watch.resolve(None, "payments", 0)
 
     def test_partition_that_was_added(self, settings, table):
         """A partition that is not known yet gets a slot of the same topic; a made-up number gets none."""

@@ -104,6 +104,16 @@ class TestMovingTopics:
         watch.tails.discover(MIRROR)
         assert set(watch.tails.topics(MIRROR)) == {"primary.payments"}
 
+    def test_a_hole_in_one_topic_says_nothing_about_another(self, online):
+        """Coverage is by logical topic; the whole log is covered since the latest hole."""
+        online.source.create_topic("refunds", 1)
+        watch = online.watch(source={"cluster": "primary", "topics": ["payments", "refunds"]})
+        watch.tails.open()
+        watch.tails[SOURCE].retire_topics(["refunds"])
+        covered = watch.tails.covered_topics()
+        assert covered[SOURCE, "payments"] is None
+        assert covered[SOURCE, "refunds"] == watch.tails.covered_since(SOURCE) is not None
+
     def test_partitions_that_are_gone_were_passed(self, online):
         """Nobody can read them any more: no barrier waits for them."""
         watch = online.watch()

@@ -8,6 +8,7 @@ class TestInvalidReason:
 
     def test_all(self) -> None:
         assert sorted(InvalidReason) == [
+            "ambiguous_cluster",
             "bad_field",
             "bad_key",
             "bad_position",

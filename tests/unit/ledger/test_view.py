@@ -52,4 +52,10 @@ class TestCoveredAbove:
         [((None, None, None), None), ((NOW, None, None), NOW), ((NOW, NOW + 5, NOW + 9), NOW + 5)],
     )
     def test_it_is_the_latest_start_of_all_logs_above(self, starts, answer):
-        assert Desk(CHAIN).seen(covered_since=starts).view.covered_above(2) == answer
+        desk = Desk(CHAIN).source()
+        assert desk.seen(covered_since=starts).view.covered_above(2, desk.copies[0]) == answer
+
+    def test_what_holds_for_its_topic_goes_before_what_holds_for_the_whole_log(self):
+        desk = Desk(CHAIN).source().seen(covered_since=(NOW, NOW, NOW))
+        desk.seen(covered_topics={(0, "payments"): None, (1, "payments"): NOW - 5, (0, "refunds"): NOW + 9})
+        assert desk.view.covered_above(2, desk.copies[0]) == NOW - 5

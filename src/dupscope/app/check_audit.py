@@ -24,7 +24,7 @@ _MEANING = {
     InvalidReason.BAD_TIME: "have a time that is no RFC 3339 with offset and no seconds since 1970",
     InvalidReason.BAD_POSITION: "have a position that is not whole: it takes topic, partition and offset",
     InvalidReason.UNKNOWN_TOPIC: "name no topic that the sink reads",
-    InvalidReason.AMBIGUOUS_CLUSTER: "name no cluster, and several have this topic: add 'cluster' to the line",
+    InvalidReason.AMBIGUOUS_CLUSTER: "name no cluster, though several have this topic: add 'cluster' to them",
     InvalidReason.FOREIGN_GROUP: "are of another consumer group",
 }
 

@@ -151,7 +151,8 @@ def _tell_shared(found: Found, section: Section) -> None:
         logs = [index for _, _, index in group]
         if len(logs) > 1:
             names = " and ".join(log_name(topology, log) for log in logs)
-            text = f"{topic} on {cluster} belongs to {names}: its records count in each; narrow a pattern"
+            what = "its records count in each; let one stage have it"
+            text = f"{topic} on {cluster} belongs to {names}: {what}"
             section.add(Level.WARNING, log_name(topology, logs[-1]), text)
 
 

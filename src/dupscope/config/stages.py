@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dupscope.config.problems import Problems, join, nearest, nearest_of_all
-from dupscope.config.topics import Upstream, mirrored, selected
+from dupscope.config.topics import Upstream, mirrored, selected, without
 from dupscope.config.tree import MirrorNode, PipelineNode, SinkNode, SourceNode
 from dupscope.kafka.selection import TopicSelection
 from dupscope.model.topology import MAX_LOGS, SOURCE, Log, Sink, TagParts, Topology
@@ -45,6 +45,17 @@ class _Logs:
     def upstream(self, name: str) -> Upstream:
         return Upstream(name, [self.topics[log] for log in self.named[name]])
 
+    def claimed(self) -> tuple[TopicSelection, ...]:
+        """The topics of each log; what a mirror writes is no source, though a source's pattern may match."""
+        return tuple(
+            topics if log.upstream else without(topics, self._mirrored_to(log.cluster))
+            for log, topics in zip(self.logs, self.topics, strict=True)
+        )
+
+    def _mirrored_to(self, cluster: str) -> list[TopicSelection]:
+        pairs = zip(self.logs, self.topics, strict=True)
+        return [topics for log, topics in pairs if log.upstream and log.cluster == cluster]
+
 
 def stages(name: str, node: PipelineNode, clusters: Collection[str], problems: Problems) -> Stages:
     """The stages of a pipeline. What does not fit is reported and left out."""
@@ -63,7 +74,7 @@ def stages(name: str, node: PipelineNode, clusters: Collection[str], problems: P
         _sink(stage, sink, _reads(sink, node, join(path, f"sinks.{stage}"), problems), found.named)
         for stage, sink in node.sinks.items()
     )
-    return Stages(Topology(name, tuple(found.logs[:MAX_LOGS]), sinks), tuple(found.topics))
+    return Stages(Topology(name, tuple(found.logs[:MAX_LOGS]), sinks), found.claimed())
 
 
 def _sources(node: PipelineNode) -> list[tuple[str, SourceNode]]:

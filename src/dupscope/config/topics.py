@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dupscope.config.problems import Problems, nearest
 from dupscope.config.tree import MirrorNode
@@ -147,3 +147,14 @@ def _unmapped(mirror: MirrorNode, topic: str, upstream: Upstream) -> str:
         f"'{topic}' copies no topic of {upstream.name} ({known}); the default policy expects '{expected}': "
         "correct the name, or set 'policy' or 'separator'"
     )
+
+
+def without(topics: TopicSelection, mirrored_ones: Sequence[TopicSelection]) -> TopicSelection:
+    """A source's topics without those that its pattern matches and that mirrors write to its cluster."""
+
+    def logical(topic: str) -> str | None:
+        if any(topic in each.chosen((topic,)) for each in mirrored_ones):
+            return None
+        return topics.logical(topic)
+
+    return replace(topics, logical=logical) if topics.patterns and mirrored_ones else topics

@@ -50,6 +50,12 @@ class Fetched:
     def __bool__(self) -> bool:
         return self.columns is not None or bool(self.events)
 
+    @property
+    def topics(self) -> set[str]:
+        """The topics that records or events came from."""
+        told = {event.topic() or "" for _, event in self.events}
+        return told if self.columns is None else told | set(self.columns.records)
+
 
 class Tail:
     """Reads one log. For one thread: the loop's.
@@ -120,7 +126,7 @@ class Tail:
         fetched = self._withheld or self._fetch(max_records, timeout_seconds)
         self._withheld = None
         read = TailRead(no_records(self._settings.log))
-        if fetched and not self._confirm():
+        if fetched and not self._confirm(fetched.topics):
             self._withheld = fetched
         elif fetched:
             read = self._passed(self._kept(fetched))
@@ -237,11 +243,15 @@ class Tail:
             for slot in self._incarnations.number(self._cluster_id, topic, logical[topic], incarnation)
         }
 
-    def _confirm(self) -> bool:
-        """Whether what was fetched up to now is known to be of the incarnations that are read, or retired."""
+    def _confirm(self, fetched: Collection[str] | None = None) -> bool:
+        """Whether what was fetched up to now is known to be of the incarnations that are read, or retired.
+
+        Asks about the topics that brought something; None: about all.
+        """
         if not self.knows_ids:
             return True
-        ids = self._incarnations.ids
+        known = self._incarnations.ids
+        ids = known if fetched is None else {topic: known[topic] for topic in fetched if topic in known}
         try:
             found = self._topic_facts.described(ids)
             changed = self._incarnations.changed(found)

@@ -43,6 +43,15 @@ class TestStages:
         assert _stages(_node({"first": _mirror()}, sinks)).only_topic_of(0) == "t"
         assert _stages(_node(sinks={"two": SinkNode()}, topics=("t", "u"))).only_topic_of(0) is None
 
+    def test_what_a_mirror_writes_is_no_source_though_a_pattern_matches_it(self):
+        mirrors = {"to-b": _mirror(topic="^a\\..*", from_="source@a")}
+
+        topics = _stages(_node(mirrors, topics=("^.*t",), clusters=("a", "b"))).topics
+
+        assert topics[0].chosen(["t", "a.t"]) == {"t": "t", "a.t": "a.t"}
+        assert topics[1].chosen(["t", "a.t"]) == {"t": "t"}
+        assert topics[2].chosen(["t", "a.t"]) == {"a.t": "t"}
+
     def test_a_pattern_is_several_topics(self):
         sinks = {"one": SinkNode(reads=["source"])}
 

@@ -112,8 +112,9 @@ MARKS = """\
 Duplicates that somebody means are counted in `dupscope_intended_duplicates_total` and never in
 `dupscope_duplicates_total`. They are recognised in two ways.
 
-**By marks on the records** (`redrive`; the reason is `redrive`): a record that has one of `headers`, whatever
-its value, or whose `producers.header` holds one of `producers.names`. Some tools set headers already:
+**By marks on the records** (`redrive`; the reason is `redrive`): a source record that has one of `headers`,
+whatever its value, or whose `producers.header` holds one of `producers.names`. What a mirror copies twice of such
+a record is the mirror's duplicate all the same. Some tools set headers already:
 """
 
 WINDOWS = """\

@@ -90,8 +90,8 @@ A topic that a source's pattern matches is a logical topic of its own name. From
 the policy is undone: with `default`, what stands before a separator is taken for the alias, the shortest
 alias first; with `identity` the name is kept; with `map` it is looked up. What is left must be a topic of a
 log that the mirror copies, named there or matched by a pattern there, also down a chain; otherwise the topic
-does not belong to the mirror. So a wide pattern does no harm on a mirror, but a source's pattern should not
-match what mirrors write (`dupscope check` says so).
+does not belong to the mirror. So a wide pattern does no harm: not on a mirror, nor on a source, to which a
+topic that a mirror of the pipeline writes does not belong, though its pattern may match it.
 """
 
 REDRIVE_HEADERS = {
@@ -113,8 +113,8 @@ Duplicates that somebody means are counted in `dupscope_intended_duplicates_tota
 `dupscope_duplicates_total`. They are recognised in two ways.
 
 **By marks on the records** (`redrive`; the reason is `redrive`): a source record that has one of `headers`,
-whatever its value, or whose `producers.header` holds one of `producers.names`. What a mirror copies twice of such
-a record is the mirror's duplicate all the same. Some tools set headers already:
+whatever its value, or whose `producers.header` holds one of `producers.names`. What a mirror copies twice of
+such a record is the mirror's duplicate all the same. Some tools set headers already:
 """
 
 WINDOWS = """\

@@ -201,6 +201,17 @@ class TestUnconfirmed:
         assert tail.positions == {0: 1}
         return heard
 
+    def recreated(self, kafka_cluster: KafkaContractCluster, tail_of: Tails, gate) -> Tail:
+        """A tail that withholds records of a topic while that is created again; it is answered again."""
+        topic = kafka_cluster.create_topic(1)
+        kafka_cluster.produce(topic, keyed(20, "old"))
+        tail = opened(tail_of(kafka_cluster, {topic: "payments"}, reach=gated(kafka_cluster)))
+        self.withheld(tail, gate)
+        kafka_cluster.create_again(topic, 1)
+        kafka_cluster.produce(topic, keyed(30, "new"))
+        gate.bytes_per_second = None
+        return tail
+
     def test_nothing_is_lost(self, kafka_cluster: KafkaContractCluster, tail_of: Tails, gate):
         topic = kafka_cluster.create_topic(1)
         kafka_cluster.produce(topic, keyed(20))
@@ -215,13 +226,7 @@ class TestUnconfirmed:
     def test_nothing_of_an_incarnation_that_is_over_comes_out(
         self, kafka_cluster: KafkaContractCluster, tail_of: Tails, gate
     ):
-        topic = kafka_cluster.create_topic(1)
-        kafka_cluster.produce(topic, keyed(20, "old"))
-        tail = opened(tail_of(kafka_cluster, {topic: "payments"}, reach=gated(kafka_cluster)))
-        self.withheld(tail, gate)
-        kafka_cluster.create_again(topic, 1)
-        kafka_cluster.produce(topic, keyed(30, "new"))
-        gate.bytes_per_second = None
+        tail = self.recreated(kafka_cluster, tail_of, gate)
         heard = read_while(tail, lambda heard: heard.records.total() >= 30, "the new topic is read")
         assert heard.offsets() == {1: list(range(30))}
         assert heard.holes == [(0, "topic_recreated")]
@@ -230,13 +235,7 @@ class TestUnconfirmed:
     def test_opening_again_meanwhile_does_not_let_it_out(
         self, kafka_cluster: KafkaContractCluster, tail_of: Tails, gate
     ):
-        topic = kafka_cluster.create_topic(1)
-        kafka_cluster.produce(topic, keyed(20, "old"))
-        tail = opened(tail_of(kafka_cluster, {topic: "payments"}, reach=gated(kafka_cluster)))
-        self.withheld(tail, gate)
-        kafka_cluster.create_again(topic, 1)
-        kafka_cluster.produce(topic, keyed(30, "new"))
-        gate.bytes_per_second = None
+        tail = self.recreated(kafka_cluster, tail_of, gate)
         opened(tail)
         heard = read_until(tail, 30)
         assert heard.offsets() == {1: list(range(30))}

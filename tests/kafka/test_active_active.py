@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from support.agreement import finish
 from support.mirrormaker import MirrorMaker, MirrorSettings
 from support.oracle import SOURCE, Flow
 from support.payments import Payment, now_ms
-from support.rig import Rig, wait_copied
+from support.rig import wait_copied
 from support.scenario import Log, Scenario
 from support.sending import later, payments, send
 from support.several import SeveralSources, clustered, wait_acted_on_all
@@ -33,12 +30,6 @@ FLOW = Flow(
 NEVER = 600
 SHARED = 100
 """Payments that both clusters produce; those of `dr` are later, so they are the duplicates."""
-
-
-@pytest.fixture
-def stand(rig: Rig, tmp_path: Path) -> Iterator[Stand]:
-    with Stand(rig, tmp_path) as parts:
-        yield parts
 
 
 class Parts:

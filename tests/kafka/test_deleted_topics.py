@@ -17,20 +17,11 @@ from dupscope.app.tails import BEYOND_REACH, GONE_SECONDS, PASSED
 from dupscope.app.watch import PipelineWatch
 from dupscope.config.load import load
 from dupscope.kafka.client import silent
+from support.clock import ManualClock
 from support.rig import Rig
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
-
-
-class ManualClock:
-    """Monotonic seconds that stand still until a test moves them."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

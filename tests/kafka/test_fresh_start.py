@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from support.mirrormaker import MirrorSettings
 from support.oracle import SOURCE, Flow
 from support.partly import Offsets, Partly
 from support.payments import now_ms
-from support.rig import Rig, wait_copied
+from support.rig import wait_copied
 from support.scenario import Pipeline, Scenario
 from support.sending import later, payments, send
 from support.stand import PARTITIONS, Stand, log, start_again
@@ -80,12 +79,6 @@ class Past:
             "1h": self.pipeline("1h", by_hour, lambda payment: payment not in OLD),
             "latest": self.pipeline("latest", by_now, lambda payment: payment in LIVE or payment in LAST),
         }
-
-
-@pytest.fixture
-def stand(rig: Rig, tmp_path: Path) -> Iterator[Stand]:
-    with Stand(rig, tmp_path) as parts:
-        yield parts
 
 
 def unverified(**reasons: int) -> Ending:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,7 @@ from support.dupscope_process import DupscopeProcess, series, total
 from support.mirrormaker import MirrorMaker, MirrorSettings
 from support.oracle import SOURCE, Flow, Truth, Where, judge
 from support.payments import now_ms
-from support.rig import Rig, wait_copied
+from support.rig import wait_copied
 from support.scenario import Lists, Pipeline, Scenario
 from support.sending import later, payments, send
 from support.stand import PARTITIONS, Stand, log, start_again
@@ -28,12 +26,6 @@ MIRROR = "to-dr"
 NEVER = 600
 MARGIN_MS = 1000
 HOLES = "coverage_holes_total"
-
-
-@pytest.fixture
-def stand(rig: Rig, tmp_path: Path) -> Iterator[Stand]:
-    with Stand(rig, tmp_path) as parts:
-        yield parts
 
 
 @dataclass

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from support.mirrormaker import MirrorSettings
 from support.oracle import SOURCE, Flow, Where, judge
 from support.partly import Partly, number
 from support.payments import Payment, now_ms
-from support.rig import Rig, wait_copied
+from support.rig import wait_copied
 from support.scenario import Checkpoint, Scenario
 from support.sending import later, payments, send
 from support.stand import PARTITIONS, Stand, log, start_again, wait_acted
@@ -29,12 +28,6 @@ MIRROR, SINK = "to-dr", "charger"
 NEVER = 600
 HOT, CASE_LIMIT = 100_000, 1000
 DAY_MS = 24 * 3600 * 1000
-
-
-@pytest.fixture
-def stand(rig: Rig, tmp_path: Path) -> Iterator[Stand]:
-    with Stand(rig, tmp_path) as parts:
-        yield parts
 
 
 class Parts:

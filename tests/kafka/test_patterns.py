@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from support.agreement import finish
 from support.mirrormaker import MirrorMaker, MirrorSettings
 from support.oracle import SOURCE, Flow
 from support.payments import now_ms
-from support.rig import Rig, wait_copied
+from support.rig import wait_copied
 from support.scenario import Pipeline
 from support.sending import later, payments, send
 from support.several import wait_acted_on_all
@@ -24,12 +21,6 @@ MIRRORED = tuple(f"primary.{topic}" for topic in TOPICS)
 MIRROR, SINK = "to-dr", "charger"
 FLOW = Flow(("payment_id",), {MIRROR: SOURCE}, {SINK: (MIRROR,)}, dict(zip(MIRRORED, TOPICS, strict=True)))
 NEVER = 600
-
-
-@pytest.fixture
-def stand(rig: Rig, tmp_path: Path) -> Iterator[Stand]:
-    with Stand(rig, tmp_path) as parts:
-        yield parts
 
 
 class Parts:

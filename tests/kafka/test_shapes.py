@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from support.agreement import finish
 from support.mirrormaker import MirrorSettings
 from support.oracle import SOURCE, Flow
 from support.payments import Plan
-from support.rig import Rig, wait_copied
+from support.rig import wait_copied
 from support.scenario import Pipeline
-from support.stand import PARTITIONS, Stand, log, records_in, start_again, wait_acted
+from support.stand import PARTITIONS, log, records_in, start_again, wait_acted
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -21,12 +18,6 @@ pytestmark = pytest.mark.kafka
 KEY = ("payment_id",)
 NEVER = 600
 """Seconds between a MirrorMaker's notes of its offsets: a kill loses all since its start."""
-
-
-@pytest.fixture
-def stand(rig: Rig, tmp_path: Path) -> Iterator[Stand]:
-    with Stand(rig, tmp_path) as parts:
-        yield parts
 
 
 class TestChain:

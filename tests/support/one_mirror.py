@@ -5,17 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from support.dump import committed_offsets, end_offsets
 from support.mirrormaker import MirrorMaker, MirrorSettings
 from support.oracle import SOURCE, Flow
 from support.payments import WEIGHTS, PaymentProducer, Plan
 from support.rig import Rig, wait_mirrored
+from support.running import Running
 from support.scenario import Log, Pipeline, Scenario
 from support.sink import SinkProcess, SinkSettings
 from support.waiting import wait_until
@@ -52,27 +51,19 @@ class Shape:
         return Flow(("payment_id",), {MIRROR: SOURCE}, {SINK: self.reads}, {self.mirrored: self.topic})
 
 
-class OneMirror:
+class OneMirror(Running):
     """The parts, ready to be started; all are ended when the block is left."""
 
     def __init__(self, rig: Rig, shape: Shape, folder: Path) -> None:
+        super().__init__()
         self.rig = rig
         self.shape = shape
         self.folder = folder
-        self._running = ExitStack()
         for broker, topic in ((rig.primary, shape.topic), (rig.dr, shape.mirrored)):
             broker.create_topic(topic, PARTITIONS)
         self.sink = self.sink_of(MIRROR if MIRROR in shape.reads else SOURCE)
         self.mirror = self.mirror_with(shape.mirror)
         self.scenario = self._running.enter_context(self._scenario())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._running.close()
 
     def sink_of(self, stage: str) -> SinkProcess:
         """A sink that reads one stage's log. All of them keep one list and one audit file."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from support.broker import Broker
 from support.dump import end_offsets
 from support.mirrormaker import MirrorMaker, MirrorSettings
 from support.payments import WEIGHTS, PaymentProducer, Plan
 from support.rig import Rig
+from support.running import Running
 from support.scenario import Log, Pipeline, Scenario
 from support.sink import SinkProcess, SinkSettings
 from support.waiting import wait_until
@@ -23,22 +22,14 @@ STEP_SECONDS = 90
 """How long one step (all is copied, all is acted on) may take on a busy machine."""
 
 
-class Stand:
+class Stand(Running):
     """Makes parts. Topics, groups and labels are the test's to name: all tests share the clusters."""
 
     def __init__(self, rig: Rig, folder: Path) -> None:
+        super().__init__()
         self.rig = rig
         self.folder = folder
-        self._running = ExitStack()
         self._made = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._running.close()
 
     def mirror(self, source: Broker, destination: Broker, settings: MirrorSettings) -> MirrorMaker:
         """A mirror, not started yet."""

@@ -20,7 +20,7 @@ def describe_pipeline(pipeline: PipelineSettings, replays: Sequence[Replay], sec
     for index, (log, topics) in enumerate(zip(topology.logs, pipeline.topics, strict=True)):
         copies = f", copies {log_names(topology, log.upstream)}" if log.upstream else ""
         text = f"{', '.join(entries(topics))} on cluster {log.cluster}{copies}"
-        section.add(Level.OK, log_name(topology, index), text)
+        section.add(Level.OK, topology.title(index), text)
     for index, sink in enumerate(topology.sinks):
         audit = f"audit {pipeline.audits[index].path}" if index in pipeline.audits else "no audit log"
         section.add(Level.OK, sink.name, f"reads {log_names(topology, sink.reads)}; {audit}")
@@ -54,16 +54,10 @@ def entries(topics: TopicSelection) -> list[str]:
     return [*topics.names, *(pattern.pattern for pattern in topics.patterns)]
 
 
-def log_name(topology: Topology, log: int) -> str:
-    """What the file calls a log: its stage, with the cluster where there are several sources."""
-    one = topology.logs[log]
-    return f"{SOURCE}@{one.cluster}" if topology.is_source(log) and len(topology.sources) > 1 else one.name
-
-
 def log_names(topology: Topology, logs: Sequence[int]) -> str:
     """What the file calls several logs; all sources together are `source`."""
     if set(topology.sources) <= set(logs):
-        names = [SOURCE if topology.is_source(log) else log_name(topology, log) for log in logs]
+        names = [SOURCE if topology.is_source(log) else topology.title(log) for log in logs]
     else:
-        names = [log_name(topology, log) for log in logs]
+        names = [topology.title(log) for log in logs]
     return " and ".join(dict.fromkeys(names))

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import groupby
 from re import Pattern
 
-from dupscope.app.check_describe import log_name, log_names
+from dupscope.app.check_describe import log_names
 from dupscope.app.check_keys import advice, use_of_key
 from dupscope.app.check_report import Level, Section, plural
 from dupscope.app.check_topics import ClusterProbe, TopicProbe
@@ -86,7 +86,7 @@ def tell_logs(found: Found, section: Section) -> None:
     """Say what was seen of every log, its topics and its patterns."""
     pipeline = found.pipeline
     for index, log in enumerate(pipeline.topology.logs):
-        where = log_name(pipeline.topology, index)
+        where = pipeline.topology.title(index)
         for topic, logical in found.topics[index].items():
             probe = found.probes.get((log.cluster, topic))
             if probe is None:
@@ -103,7 +103,7 @@ def tell_logs(found: Found, section: Section) -> None:
 def _tell_patterns(found: Found, log: int, section: Section) -> None:
     """Patterns that find nothing: the topics may be created later, or the pattern is wrong."""
     topology = found.pipeline.topology
-    cluster, where = topology.logs[log].cluster, log_name(topology, log)
+    cluster, where = topology.logs[log].cluster, topology.title(log)
     for pattern in found.pipeline.topics[log].patterns:
         if cluster not in found.present:
             text = f"{pattern.pattern}: not looked at, the topics of cluster {cluster} are not known"
@@ -127,7 +127,7 @@ def _why_empty(found: Found, log: int, pattern: Pattern[str]) -> str:
 def _tell_timestamps(found: Found, log: int, section: Section) -> None:
     """Whether a mirror's tag may hold timestamps: where brokers set them, copies have others."""
     topology = found.pipeline.topology
-    own, where = topology.logs[log], log_name(topology, log)
+    own, where = topology.logs[log], topology.title(log)
     if not own.upstream or own.cluster not in found.clusters:
         return
     for topic, kind in found.clusters[own.cluster].timestamp_types([*found.topics[log]]).items():
@@ -150,16 +150,16 @@ def _tell_shared(found: Found, section: Section) -> None:
     for (cluster, topic), group in groupby(pairs, key=lambda pair: pair[:2]):
         logs = [index for _, _, index in group]
         if len(logs) > 1:
-            names = " and ".join(log_name(topology, log) for log in logs)
+            names = " and ".join(topology.title(log) for log in logs)
             what = "its records count in each; let one stage have it"
             text = f"{topic} on {cluster} belongs to {names}: {what}"
-            section.add(Level.WARNING, log_name(topology, logs[-1]), text)
+            section.add(Level.WARNING, topology.title(logs[-1]), text)
 
 
 def _tell_topic(
     pipeline: PipelineSettings, log: int, logical: str, probe: TopicProbe, section: Section
 ) -> None:
-    where, topic = log_name(pipeline.topology, log), probe.topic
+    where, topic = pipeline.topology.title(log), probe.topic
     partitions = plural(len(probe.ends), "partition")
     if not probe.records:
         why = "is empty" if probe.empty else "gave no record in time, though it has some"
@@ -179,7 +179,7 @@ def _tell_topic(
 def _tell_keys(
     pipeline: PipelineSettings, log: int, logical: str, probe: TopicProbe, section: Section
 ) -> None:
-    where, topic = log_name(pipeline.topology, log), probe.topic
+    where, topic = pipeline.topology.title(log), probe.topic
     use = use_of_key(pipeline, logical, probe.records)
     for reason, count in use.unkeyed.most_common():
         level = Level.WARNING if use.keyed else Level.PROBLEM

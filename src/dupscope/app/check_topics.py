@@ -15,7 +15,6 @@ from dupscope.kafka.sample import SampledRecord, sample
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.kafka.starts import OffsetQuery
 from dupscope.kafka.topic_configs import TopicConfigs
-from dupscope.kafka.topics import view
 from dupscope.model.errors import ClusterError
 
 READ_SECONDS = 10.0
@@ -117,19 +116,13 @@ class ClusterProbe:
     def _keeps(self, topic: str, window_seconds: float, numbers: Sequence[int]) -> bool:
         """No partition that has lost records begins with one that is younger than the window."""
         partitions = [(topic, number) for number in numbers]
-        starts = self._query.log_starts(partitions)
-        young = self._query.since(partitions, int((time.time() - window_seconds) * 1000))
+        query = OffsetQuery(self._client, self.settings)
+        starts = query.log_starts(partitions)
+        young = query.since(partitions, int((time.time() - window_seconds) * 1000))
         return not any(start > 0 and young[partition] == start for partition, start in starts.items())
 
     def _end_offsets(self, topic: str) -> dict[int, int]:
-        """The high watermarks: the client does not wait for open transactions."""
-        numbers = view(self._client, self.settings, [topic]).partitions[topic]
-        ends = self._query.ends([(topic, number) for number in numbers])
-        return {number: end for (_, number), end in ends.items()}
-
-    @property
-    def _query(self) -> OffsetQuery:
-        return OffsetQuery(self._client, self.settings)
+        return {number: end for (_, number), end in self._ends.of_topics([topic]).items()}
 
 
 def refusal(settings: ClusterSettings, topic: str, error: ClusterError) -> str:

@@ -92,8 +92,8 @@ class Loop:
             replays = self._replays.refresh()
             for watch in self._watches:
                 watch.replays = replays.get(watch.settings.name, ())
-                names = watch.topology.logs
-                problems = {names[log].name: problem for log, problem in watch.tails.open().items()}
+                title = watch.topology.title
+                problems = {title(log): problem for log, problem in watch.tails.open().items()}
                 self._report(watch, problems | watch.unreadable_audits())
                 self._declare_fallback(watch.tails.without_ids)
         if not any(watch.tails.open_logs for watch in self._watches):
@@ -135,10 +135,10 @@ class Loop:
 
     def _why_not_ready(self) -> str:
         absent = [
-            f"{watch.settings.name}: {log.name}"
+            f"{watch.settings.name}: {watch.topology.title(log)}"
             for watch in self._watches
-            for index, log in enumerate(watch.topology.logs)
-            if index not in watch.tails.open_logs
+            for log in range(len(watch.topology.logs))
+            if log not in watch.tails.open_logs
         ]
         if absent:
             return f"cannot read {', '.join(absent)} yet"

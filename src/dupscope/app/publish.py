@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from dupscope.app.shapes import layer_of, shape_of
+from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.ledger.judge import sink_stage
 from dupscope.ledger.outcome import Outcome
@@ -118,7 +118,7 @@ class Publisher:
 
     def _suspects(self, stage: int, count: int) -> None:
         topology = self._watch.topology
-        layer = layer_of(topology, stage) if stage >= 0 else Layer.CONSUME
+        layer = topology.layer(stage) if stage >= 0 else Layer.CONSUME
         name = topology.logs[stage].name if stage >= 0 else topology.sinks[sink_stage(stage)].name
         oldest = self._watch.ledger.oldest_suspect_ms(stage) if count else None
         labels = (self._name, layer, name)

@@ -7,16 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dupscope.audit.reasons import InvalidReason
 from dupscope.config.settings import PipelineSettings
 from dupscope.fingerprint.unkeyed import Unkeyed
+from dupscope.kafka.errors import (
+    LOG_START_MOVED,
+    OFFSET_OUT_OF_RANGE,
+    TOPIC_DELETED,
+    TOPIC_MISSING,
+    TOPIC_RECREATED,
+)
 from dupscope.model.finding import Layer, Reason
 from dupscope.model.replay import REDRIVE, Replay
 from dupscope.model.topology import Topology
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
-HOLE_REASONS = ("offset_out_of_range", "log_start_moved", "topic_recreated", "topic_deleted")
+HOLE_REASONS = (OFFSET_OUT_OF_RANGE, LOG_START_MOVED, TOPIC_RECREATED, TOPIC_DELETED)
 TAIL_ERRORS = (
     "unreachable",
     "access_denied",
-    "topic_missing",
+    TOPIC_MISSING,
     "all_brokers_down",
     "transport",
     "authentication",
@@ -24,11 +31,6 @@ TAIL_ERRORS = (
     "unknown_topic_or_part",
 )
 """The client has many more errors; these are the ones to expect. Others get a series when they happen."""
-
-
-def layer_of(topology: Topology, log: int) -> Layer:
-    """The layer of a log's stage."""
-    return Layer.PRODUCE if topology.is_source(log) else Layer.MIRROR
 
 
 def shape_of(
@@ -67,7 +69,7 @@ def shape_of(
 def _stages(topology: Topology) -> Iterator[StageShape]:
     for name, logs in topology.stages.items():
         above = [upstream for log in logs for upstream in topology.logs[log].upstream]
-        yield StageShape(name, layer_of(topology, logs[0]), _names(topology, above))
+        yield StageShape(name, topology.layer(logs[0]), _names(topology, above))
     for sink in topology.sinks:
         yield StageShape(sink.name, Layer.CONSUME, _names(topology, sink.reads))
 

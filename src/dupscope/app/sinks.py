@@ -58,10 +58,10 @@ class SinkWatch:
         siblings = [slot for log in logs if (slot := self._table.find(log, topic, 0)) is not None]
         if len(siblings) > 1:
             raise InvalidLineError(InvalidReason.AMBIGUOUS_CLUSTER)
-        for sibling in siblings:
-            partition = replace(self._table[sibling], number=number)
-            return self._table.slot(partition), partition.logical_topic
-        return None
+        if not siblings:
+            return None
+        partition = replace(self._table[siblings[0]], number=number)
+        return self._table.slot(partition), partition.logical_topic
 
     def _look_again(self, logs: Sequence[int], topic: str) -> bool:
         """Discover a topic that the sink was quicker to find than the tails; once in a while."""

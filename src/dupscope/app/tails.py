@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -13,7 +13,7 @@ from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.errors import TOPIC_MISSING, TopicMissingError, reason_of
 from dupscope.kafka.redrive import RedriveMarks
-from dupscope.kafka.starts import Start
+from dupscope.kafka.starts import Beginning, Start
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.ledger.cycle import Progress, padded
 from dupscope.model.batch import I64, Bools
@@ -241,17 +241,15 @@ class Tails:
 
     def covered_since(self, log: int) -> int | None:
         """Coverage start of a log in ms; None: from the beginning, or not open yet."""
-        starts = [beginning.covered_since_ms for beginning in self._tails[log].beginnings.values()]
-        return max((start for start in starts if start is not None), default=None)
+        return _latest(self.covered_topics(), log)
 
     def covered_topics(self) -> dict[tuple[int, str], int | None]:
         """As `covered_since`, by log and logical topic: a hole in one topic says nothing about another."""
         covered: dict[tuple[int, str], int | None] = {}
-        for log, tail in enumerate(self._tails):
-            for slot, beginning in tail.beginnings.items():
-                topic = log, self._table[slot].logical_topic
-                known, start = covered.get(topic), beginning.covered_since_ms
-                covered[topic] = start if known is None else max(known, start or 0)
+        for slot, beginning in self._beginnings():
+            topic = self._table[slot].log, self._table[slot].logical_topic
+            known, start = covered.get(topic), beginning.covered_since_ms
+            covered[topic] = start if known is None else max(known, start or 0)
         return covered
 
     def lag_records(self, log: int) -> dict[str, int]:
@@ -264,21 +262,20 @@ class Tails:
 
     def progress(self, committed: Sequence[I64]) -> Progress:
         """How far everything was read, for the ledger."""
-        begun = np.zeros(len(self._table), np.int64)
-        for tail in self._tails:
-            for slot, beginning in tail.beginnings.items():
-                begun[slot] = beginning.offset
+        begun, covered = np.zeros(len(self._table), np.int64), self.covered_topics()
+        for slot, beginning in self._beginnings():
+            begun[slot] = beginning.offset
         return Progress(
             positions=self.passed(),
             at_end=self.at_end(),
             tailed=self._tailed(),
             begun=begun,
-            covered_since=tuple(self.covered_since(log) for log in range(len(self._tails))),
+            covered_since=tuple(_latest(covered, log) for log in range(len(self._tails))),
             committed=tuple(committed),
             truncated=self._compacted(),
             deleted=frozenset(self._deleted),
             end_seen_ms=self._ends_seen(),
-            covered_topics=self.covered_topics(),
+            covered_topics=covered,
             enumerated_ms=min(self._enumerated_ms.values()),
         )
 
@@ -286,6 +283,9 @@ class Tails:
         """Give up all connections."""
         for tail in self._tails:
             tail.close()
+
+    def _beginnings(self) -> Iterator[tuple[int, Beginning]]:
+        return (pair for tail in self._tails for pair in tail.beginnings.items())
 
     def _tailed(self) -> list[int]:
         """Slots that are read; none while a log is not open, so that nothing expires before it was seen."""
@@ -303,6 +303,11 @@ class Tails:
         for slot, moment_ms in self._end_seen_ms.items():
             seen[slot] = moment_ms
         return seen
+
+
+def _latest(covered: Mapping[tuple[int, str], int | None], log: int) -> int | None:
+    starts = (start for (own, _), start in covered.items() if own == log and start is not None)
+    return max(starts, default=None)
 
 
 def _tail_settings(config: Config, settings: PipelineSettings, log: int, clusters: Clusters) -> TailSettings:

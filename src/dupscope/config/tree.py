@@ -106,8 +106,8 @@ class AuditNode(Node, frozen=True):
         dict[str, str],
         Meta(
             description="Names that differ in the line, ours first: `{key: payment.id, at: ts}`. A dot steps "
-            "into an object. Where the sink reads a topic of one name on several clusters, lines must name the "
-            "cluster."
+            "into an object. Where the sink reads a topic of one name on several clusters, lines must name "
+            "the cluster."
         ),
     ] = msgspec.field(default_factory=dict)
 

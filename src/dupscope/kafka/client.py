@@ -33,7 +33,7 @@ class ClientLogger:
     """
 
     def __init__(self, settings: ClusterSettings, log: ClientLog, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._settings = settings
+        self.settings = settings
         self._log = log
         self._clock = clock
         self._heard: dict[str, float] = {}
@@ -52,7 +52,7 @@ class ClientLogger:
             return
         self._heard[facility] = now
         suppressed = self._suppressed.pop(facility, 0)
-        self._log(self._settings.name, facility, self._settings.redact(text), suppressed)
+        self._log(self.settings.name, facility, self.settings.redact(text), suppressed)
 
 
 def configuration(settings: ClusterSettings, overrides: Mapping[str, Value]) -> dict[str, Any]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import cached_property
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not declared as exports
     AdminClient,
     ClusterMetadata,
-    ConfigResource,
-    ResourceType,
 )
 
 from dupscope.kafka.client import ClientLog, ClientLogger, admin, silent
-from dupscope.kafka.errors import cluster_error, error_of
 from dupscope.kafka.settings import ClusterSettings
+from dupscope.kafka.topics import metadata_of, topic_configs
 
 LOG_APPEND_TIME = "LogAppendTime"
 """The timestamp type of topics whose brokers replace the timestamps that producers, and mirrors, send."""
@@ -39,25 +35,12 @@ class TopicConfigs:
         It tells none where no broker acts as controller: the client would wait in vain for one to ask.
         """
         metadata = self._metadata()
-        if not topics or metadata.controller_id not in metadata.brokers:
+        if metadata.controller_id not in metadata.brokers:
             return {}
-        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
-        futures = self._admin.describe_configs(resources, request_timeout=self._settings.timeout_seconds)
-        found: dict[str, str] = {}
-        for resource, future in futures.items():
-            try:
-                entries = future.result(self._settings.timeout_seconds + 1)
-                found[resource.name] = entries["message.timestamp.type"].value
-            except (KafkaException, FutureTimeoutError, KeyError) as error:
-                self._logger.say("CONFIGS", f"message.timestamp.type of {resource.name} unknown: {error}")
-        self._admin.poll(0)
-        return found
+        return topic_configs(self._admin, topics, "message.timestamp.type", self._logger)
 
     def _metadata(self) -> ClusterMetadata:
-        try:
-            return self._admin.list_topics(timeout=self._settings.timeout_seconds)
-        except KafkaException as exception:
-            raise cluster_error(self._settings.name, "topics", error_of(exception)) from None
+        return metadata_of(self._admin, self._settings, None)
 
     @cached_property
     def _admin(self) -> AdminClient:

@@ -60,7 +60,7 @@ def view(client: Consumer, settings: ClusterSettings, topics: Iterable[str]) -> 
     partitions: dict[str, list[int]] = {}
     cluster_id, answers_admin = "", False
     for topic in topics:
-        metadata = _metadata(client, settings, topic)
+        metadata = metadata_of(client, settings, topic)
         partitions[topic] = _partitions(metadata, settings, topic)
         cluster_id = metadata.cluster_id or ""
         answers_admin = metadata.controller_id in metadata.brokers
@@ -74,11 +74,32 @@ def selected(client: Consumer, settings: ClusterSettings, selection: TopicSelect
     """
     if not selection.patterns:
         return view(client, settings, selection.names)
-    metadata = _metadata(client, settings, None)
+    metadata = metadata_of(client, settings, None)
     partitions = {
         topic: _partitions(metadata, settings, topic) for topic in selection.chosen(metadata.topics)
     }
     return ClusterView(metadata.cluster_id or "", partitions, metadata.controller_id in metadata.brokers)
+
+
+def topic_configs(
+    client: AdminClient, topics: Collection[str], name: str, logger: ClientLogger
+) -> dict[str, str]:
+    """One configuration entry of those of the topics of which the cluster tells it; logs the others.
+
+    Not to be asked where no broker answers an admin client.
+    """
+    if not topics:
+        return {}
+    timeout = logger.settings.timeout_seconds
+    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+    found: dict[str, str] = {}
+    for resource, future in client.describe_configs(resources, request_timeout=timeout).items():
+        try:
+            found[resource.name] = future.result(timeout + 1)[name].value
+        except (KafkaException, FutureTimeoutError, KeyError) as error:
+            logger.say("CONFIGS", f"{name} of {resource.name} unknown: {error}")
+    client.poll(0)
+    return found
 
 
 class TopicFacts:
@@ -141,19 +162,10 @@ class TopicFacts:
 
     def compacted(self, topics: Collection[str], *, answers_admin: bool) -> dict[str, bool]:
         """Which topics are compacted and which are not; those left out of which the cluster does not tell."""
-        if not answers_admin or not topics:
+        if not answers_admin:
             return {}
-        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
-        futures = self._admin.describe_configs(resources, request_timeout=self._settings.timeout_seconds)
-        found: dict[str, bool] = {}
-        for resource, future in futures.items():
-            try:
-                policy = future.result(self._settings.timeout_seconds + 1)["cleanup.policy"].value
-            except (KafkaException, FutureTimeoutError, KeyError) as error:
-                self._logger.say("CONFIGS", f"cleanup.policy of {resource.name} unknown: {error}")
-            else:
-                found[resource.name] = "compact" in policy
-        return found
+        policies = topic_configs(self._admin, topics, "cleanup.policy", self._logger)
+        return {topic: "compact" in policy for topic, policy in policies.items()}
 
     def _id(self, topic: str, topic_id: str) -> str:
         if topic_id in {"", "None", _NO_TOPIC_ID}:
@@ -167,7 +179,10 @@ class TopicFacts:
         return cluster_error(self._settings.name, f"topic {topic!r}: id", error)
 
 
-def _metadata(client: Consumer, settings: ClusterSettings, topic: str | None) -> ClusterMetadata:
+def metadata_of(
+    client: Consumer | AdminClient, settings: ClusterSettings, topic: str | None
+) -> ClusterMetadata:
+    """What a cluster says about one topic, or about all. Raises ClusterError."""
     what = "topics" if topic is None else f"topic {topic!r}"
     try:
         found: ClusterMetadata = client.list_topics(topic, timeout=settings.timeout_seconds)

@@ -205,7 +205,7 @@ class Concluder:
 
     def _stage(self, log: int) -> tuple[Layer, str]:
         topology = self.view.topology
-        return Layer.PRODUCE if topology.is_source(log) else Layer.MIRROR, topology.logs[log].name
+        return topology.layer(log), topology.logs[log].name
 
     def _delay(self, layer: Layer, stage: str, timestamp_ms: int) -> None:
         if timestamp_ms:

@@ -15,7 +15,7 @@ from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.rows import CASE
 from dupscope.ledger.screen import Screen
 from dupscope.model.batch import EffectBatch, RecordBatch
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
 
 MOST_AT_ONCE = 1 << 16
 """Records screened at once. Sorted probes of the index cost less the more there are."""
@@ -73,8 +73,7 @@ class Intake:
         held.edge.observe(batch, len(held.partitions), cycle.now_ms)
         screened = self._screen.observe(batch, held.edge)
         if screened.expired:
-            layer = Layer.PRODUCE if held.topology.is_source(batch.log) else Layer.MIRROR
-            stage = held.topology.logs[batch.log].name
+            layer, stage = held.topology.layer(batch.log), held.topology.logs[batch.log].name
             concluder.outcome.unverified[layer, stage, Reason.EXPIRED] += screened.expired
         if len(screened.orphans):
             held.orphans.add(cycle.number, cycle.now_ms, batch.log, screened.orphans)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from dupscope.model.finding import Layer
+
 SOURCE = "source"
 """Name of the stage that all sources of a pipeline form."""
 
@@ -85,6 +87,15 @@ class Topology:
     def is_source(self, log: int) -> bool:
         """Whether a log is a source."""
         return log < len(self.sources)
+
+    def layer(self, log: int) -> Layer:
+        """The layer of a log's stage."""
+        return Layer.PRODUCE if self.is_source(log) else Layer.MIRROR
+
+    def title(self, log: int) -> str:
+        """What the configuration calls a log: its stage, with the cluster where there are several sources."""
+        one = self.logs[log]
+        return f"{one.name}@{one.cluster}" if self.is_source(log) and len(self.sources) > 1 else one.name
 
     def is_copied(self, log: int) -> bool:
         """Whether a mirror copies a log."""

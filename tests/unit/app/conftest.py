@@ -16,19 +16,10 @@ from dupscope.app.watch import PipelineWatch
 from dupscope.config.load import load
 from dupscope.config.settings import Config
 from dupscope.kafka.client import silent
+from support.clock import ManualClock
 from support.mock import MockCluster
 
 NOWHERE = "127.0.0.1:1"
-
-
-class ManualClock:
-    """Monotonic seconds that stand still until a test moves them."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dupscope.app.shapes import layer_of, shape_of
+from dupscope.app.shapes import shape_of
 from dupscope.audit.reasons import InvalidReason
 from dupscope.fingerprint.unkeyed import Unkeyed
 from dupscope.model.finding import Layer, Reason
@@ -15,14 +15,6 @@ ACTIVE = {
     "mirrors": {"to-dr": {"cluster": "dr", "topics": ["primary.payments"], "from": "source@primary"}},
     "sinks": {},
 }
-
-
-class TestLayerOf:
-    def test_source_and_mirrors(self, offline):
-        """Every source's log is of the produce layer, every other log of the mirror layer."""
-        topology = offline.config(**ACTIVE).pipelines["payments"].topology
-        layers = [layer_of(topology, log) for log in range(3)]
-        assert layers == [Layer.PRODUCE, Layer.PRODUCE, Layer.MIRROR]
 
 
 class TestShapeOf:

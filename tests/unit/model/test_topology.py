@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dupscope.model.finding import Layer
 from dupscope.model.topology import MAX_LOGS, Log, Sink, Topology
 
 SOURCE_LOG = Log("source", "a")
@@ -52,6 +53,13 @@ class TestTopology:
     def test_a_log_knows_the_sources_that_it_descends_from(self):
         assert [ACTIVE.sources_of(log) for log in range(5)] == [(0,), (1,), (0,), (1,), (0, 1)]
         assert TREE.sources_of(2) == (0,)
+
+    def test_every_source_is_of_the_produce_layer_and_every_other_log_of_the_mirror_layer(self):
+        assert [ACTIVE.layer(log) for log in range(3)] == [Layer.PRODUCE, Layer.PRODUCE, Layer.MIRROR]
+
+    def test_a_source_is_told_by_its_cluster_where_it_has_company(self):
+        assert [ACTIVE.title(log) for log in range(3)] == ["source@a", "source@b", "to-b"]
+        assert TREE.title(0) == "source"
 
     def test_depth_counts_steps(self):
         assert [ACTIVE.depth(log) for log in range(5)] == [0, 0, 1, 1, 1]

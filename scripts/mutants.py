@@ -149,8 +149,8 @@ MUTATIONS = (
     ledger(
         "trap 5: eviction moves the coverage start",
         "holdings",
-        "        if evicted is None:\n            return cycle.progress.covered_since",
-        "        if evicted is None or True:\n            return cycle.progress.covered_since",
+        "return start if evicted is None else evicted",
+        "return start",
         "retention",
     ),
     ledger(
@@ -192,7 +192,7 @@ MUTATIONS = (
     Mutation(
         "trap 7: after a fetch the topic ids are asked again",
         "kafka/tail.py",
-        "if fetched and not self._confirm():",
+        "if fetched and not self._confirm(fetched.topics):",
         "if False:",
         (RECREATED,),
     ),

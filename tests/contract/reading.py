@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dupscope.kafka.errors import RetryableClusterError
+from dupscope.kafka.state import TailState
 from dupscope.kafka.tail import Tail
 from dupscope.model.batch import Gap, RecordBatch, TailRead
 from dupscope.model.position import PartitionTable, offset_of, slot_of
@@ -53,12 +54,12 @@ class Heard:
         return dict(zip(self.column("position"), zip(*columns, strict=True), strict=True))
 
 
-def opened(tail: Tail, positions: dict[int, int] | None = None) -> Tail:
+def opened(tail: Tail, resume: TailState | None = None) -> Tail:
     """Open as soon as the brokers know the leaders of a topic that was just created."""
 
     def attempt() -> bool:
         try:
-            tail.open(positions)
+            tail.open(resume)
         except RetryableClusterError:
             return False
         return True
@@ -79,12 +80,12 @@ def read_to_end(tail: Tail, max_records: int = 10_000) -> Heard:
     return heard
 
 
-def read_until(tail: Tail, records: int) -> Heard:
+def read_until(tail: Tail, records: int, max_records: int = 10_000) -> Heard:
     """Read until so many records came."""
     heard = Heard()
 
     def done() -> bool:
-        heard.add(tail.read(10_000, 0.05))
+        heard.add(tail.read(max_records, 0.05))
         return heard.records.total() >= records
 
     wait_until(done, ENOUGH_SECONDS, f"{records} records were read", poll=0)

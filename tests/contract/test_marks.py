@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.clusters import Cluster, KafkaContractCluster, new_topic
+from contract.clusters import Cluster, KafkaContractCluster
+from contract.compaction import NOON, compacted_topic, stamped
 from contract.reading import opened, read_to_end, read_until
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.starts import Start
@@ -16,15 +17,6 @@ from support.waiting import wait_until
 
 Tails = Callable[..., Tail]
 MARKS = RedriveMarks(frozenset({"x-redrive"}), "producer", frozenset({"replayer"}))
-NOON = 1_700_000_000_000
-
-QUICKLY_COMPACTED = {
-    "cleanup.policy": "compact",
-    "segment.ms": "100",
-    "min.cleanable.dirty.ratio": "0.01",
-    "delete.retention.ms": "0",
-    "min.compaction.lag.ms": "0",
-}
 
 
 class TestRedriven:
@@ -74,15 +66,13 @@ class TestGaps:
     @pytest.fixture
     def topic(self, kafka_cluster: KafkaContractCluster, tail_of: Tails) -> str:
         """Compacted up to its active segment, which holds offset 15 only."""
-        topic = new_topic()
-        kafka_cluster.broker.create_topic(topic, 1, QUICKLY_COMPACTED)
-        rows = [(0, b"k%d" % key, b"v", NOON + 1000 * at) for at, key in enumerate(self.KEYS)]
-        kafka_cluster.produce(topic, rows)
+        topic = compacted_topic(kafka_cluster)
+        kafka_cluster.produce(topic, [stamped(at, b"k%d" % key) for at, key in enumerate(self.KEYS)])
         rolled = iter(range(15, 1000))
 
         def compacted() -> bool:
             """A record rolls the segment, once its time has come."""
-            kafka_cluster.produce(topic, [(0, b"roll", b"v", NOON + 1000 * next(rolled))])
+            kafka_cluster.produce(topic, [stamped(next(rolled), b"roll")])
             tail = opened(tail_of(kafka_cluster, {topic: "payments"}))
             return read_to_end(tail).offsets()[0][0] == 5
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from contract.clusters import Cluster, settings_of
-from contract.reading import Heard, opened, read_to_end, read_until, same_length, slots
+from contract.reading import opened, read_to_end, read_until, same_length, slots
 from dupscope.kafka.errors import TopicMissingError
 from dupscope.kafka.offsets import EndOffsets
 from dupscope.kafka.starts import Beginning, Start
@@ -129,18 +129,6 @@ class TestPositions:
         read_to_end(tail)
         assert tail.positions == {0: 2}
 
-    def test_a_resumed_tail_reads_exactly_the_rest(self, cluster: Cluster, tail_of: Tails):
-        topic, table = cluster.create_topic(PARTITIONS), PartitionTable()
-        cluster.produce(topic, numbered(60))
-        before = opened(tail_of(cluster, {topic: "payments"}, table=table))
-        first = Heard([before.read(25, 5)])
-        after = opened(tail_of(cluster, {topic: "payments"}, Start("latest"), table), before.positions)
-        rest = read_to_end(after)
-        assert sorted(first.column("position") + rest.column("position")) == sorted(
-            pack(slot, offset) for slot in slots(table).values() for offset in range(20)
-        )
-        assert after.beginnings == {}
-
     def test_opening_again_changes_nothing(self, cluster: Cluster, tail_of: Tails):
         topic = cluster.create_topic(2)
         cluster.produce(topic, numbered(10, 2))
@@ -211,34 +199,6 @@ class TestStarts:
         cluster.produce(topic, numbered(5, 1))
         tail = opened(tail_of(cluster, {topic: "payments"}, Start("timestamp", NOON - 1)))
         assert tail.beginnings == {0: Beginning(0, None)}
-
-
-class TestLostPositions:
-    def test_below_the_log_start_reading_goes_on_there_and_a_hole_is_told(
-        self, cluster: Cluster, tail_of: Tails
-    ):
-        topic, table = cluster.create_topic(2), PartitionTable()
-        cluster.produce(topic, numbered(20, 2))
-        opened(tail_of(cluster, {topic: "payments"}, table=table))
-        cluster.delete_records(topic, 0, 6)
-        slot = slots(table)
-        tail = opened(tail_of(cluster, {topic: "payments"}, table=table), {slot[topic, 0]: 3})
-        heard = read_until(tail, 14)
-        assert heard.holes == [(slot[topic, 0], "offset_out_of_range")]
-        assert heard.errors["offset_out_of_range"] == 1
-        assert heard.offsets() == {slot[topic, 0]: [6, 7, 8, 9], slot[topic, 1]: list(range(10))}
-        assert tail.beginnings[slot[topic, 0]] == Beginning(6, NOON + 12_000)
-
-    def test_beyond_the_end_nothing_is_read_again(self, cluster: Cluster, tail_of: Tails):
-        topic, table = cluster.create_topic(1), PartitionTable()
-        cluster.produce(topic, numbered(4, 1))
-        opened(tail_of(cluster, {topic: "payments"}, table=table))
-        tail = opened(tail_of(cluster, {topic: "payments"}, table=table), {0: 100})
-        heard = read_to_end(tail)
-        cluster.produce(topic, [(0, b"new", b"1")])
-        assert heard.holes == [(0, "offset_out_of_range")]
-        assert read_until(tail, 1).offsets() == {0: [4]}
-        assert tail.positions == {0: 5}
 
 
 class TestTime:

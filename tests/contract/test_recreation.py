@@ -11,7 +11,7 @@ from contract.reading import ENOUGH_SECONDS, Heard, opened, read_to_end, read_un
 from dupscope.kafka.errors import RetryableClusterError, TopicMissingError
 from dupscope.kafka.offsets import EndOffsets, Ends
 from dupscope.kafka.selection import TopicSelection
-from dupscope.kafka.starts import Beginning, Start
+from dupscope.kafka.starts import Beginning
 from dupscope.kafka.tail import Tail
 from dupscope.model.position import PartitionTable
 from support.waiting import wait_until
@@ -126,25 +126,6 @@ class TestCreatedAgain:
         opened(tail)
         assert (tail.retired, tail.positions) == ({0, 1, 2}, {3: 0})
         assert [tail.beginnings[slot].offset for slot in range(4)] == [4, 9, 2, 0]
-
-    def test_a_resumed_tail_begins_the_new_topic_at_its_start(
-        self, kafka_cluster: KafkaContractCluster, tail_of: Tails
-    ):
-        topic, other, table = kafka_cluster.create_topic(1), kafka_cluster.create_topic(1), PartitionTable()
-        topics = {topic: "payments", other: "refunds"}
-        kafka_cluster.produce(topic, keyed(10, "old"))
-        kafka_cluster.produce(other, keyed(5))
-        before = opened(tail_of(kafka_cluster, topics, table=table))
-        read_until(before, 15)
-        kafka_cluster.create_again(topic, 1)
-        kafka_cluster.produce(topic, keyed(3, "new"))
-        tail = opened(tail_of(kafka_cluster, topics, Start("latest"), table), before.positions)
-        slot = slots(table)
-        heard = read_until(tail, 3)
-        assert heard.offsets() == {slot[topic, 0]: [0, 1, 2]}
-        assert heard.holes == [(0, "topic_recreated")]
-        assert tail.positions == {slot[topic, 0]: 3, slot[other, 0]: 5}
-        assert tail.beginnings[0].offset == 10
 
 
 @on_kafka

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from dupscope.kafka.incarnations import Incarnations
 from dupscope.kafka.progress import Progress
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.kafka.starts import Beginning, OffsetQuery, Start, beginnings
+from dupscope.kafka.state import TailState
 from dupscope.model.batch import Gap
 
 
@@ -50,15 +51,26 @@ class Assignment:
         found = beginnings(self._query, start, rest, self._clock.now_ms)
         return begun | {slots[key]: beginning for key, beginning in found.items()}
 
-    def assign(self, offsets: Mapping[int, int]) -> None:
-        """Fetch slots that are not fetched yet."""
+    def resume(self, state: TailState) -> None:
+        """Stand where an earlier assignment stood. Fetches nothing yet."""
+        for slot, position in state.positions.items():
+            self.progress.begin(slot, position)
+            self._gaps.begin(slot, state.gap_starts.get(slot, position), state.newest_ms.get(slot, 0))
+        self.beginnings |= state.beginnings
+        self.holes += state.holes
+        self._incarnations.retired |= state.retired
+
+    def assign(self, offsets: Mapping[int, int], resumed: Collection[int] = ()) -> None:
+        """Fetch slots that are not fetched yet: from offsets, and `resumed` from where they stand."""
         for slot, offset in offsets.items():
             self.progress.begin(slot, offset)
             self._gaps.begin(slot, offset)
-        if offsets:
-            self._client().incremental_assign(
-                [TopicPartition(*self._incarnations.key(slot), offset) for slot, offset in offsets.items()]
-            )
+        partitions = [
+            TopicPartition(*self._incarnations.key(slot), self.progress.position(slot))
+            for slot in (*offsets, *resumed)
+        ]
+        if partitions:
+            self._client().incremental_assign(partitions)
 
     def retire(self, positions: Mapping[int, int], why: str) -> None:
         """Give up slots whose incarnation is over; `positions` says how far each was passed.
@@ -84,6 +96,20 @@ class Assignment:
         if any(beginning.provisional for beginning in self.beginnings.values()):
             self._settle(columns)
         return gaps
+
+    def state(self, compacted: Collection[int], *, was_opened: bool) -> TailState:
+        """All that another assignment needs to go on from here."""
+        positions = self.progress.positions
+        return TailState(
+            positions,
+            dict(self.beginnings),
+            frozenset(self._incarnations.retired),
+            self._gaps.newest_ms(positions),
+            self._gaps.starts(positions),
+            frozenset(compacted),
+            tuple(self.holes),
+            was_opened,
+        )
 
     def ask_client(self) -> None:
         """Let the client say what it has passed beside records. Raises KafkaException."""

@@ -44,9 +44,15 @@ class Incarnations:
         self.logical[partition.topic] = partition.logical_topic
         return partition
 
-    def stale(self, slots: Collection[int], found: Mapping[str, Incarnation]) -> set[int]:
-        """Those of the slots whose incarnation is over, seen by what is found now."""
-        stale = set()
+    def stale(
+        self, slots: Collection[int], found: Mapping[str, Incarnation], fresh: Collection[int] = ()
+    ) -> set[int]:
+        """Those of the slots whose incarnation is over, seen by what is found now.
+
+        Also where their partition is to be read as another slot, one of `fresh`: in another cluster.
+        """
+        taken = {self.key(slot): slot for slot in fresh}
+        stale = {slot for slot in slots if taken.get(self.key(slot), slot) != slot}
         for slot in slots:
             partition = self._table[slot]
             now = found.get(partition.topic)
@@ -74,6 +80,14 @@ class Incarnations:
         """A slot's partition, as the client names it."""
         partition = self._table[slot]
         return (partition.topic, partition.number)
+
+    def have_ids(self, slots: Collection[int]) -> bool:
+        """Whether some slots are of topics whose cluster told their ids."""
+        return any(self._table[slot].topic_id != self._table[slot].topic for slot in slots)
+
+    def cluster_of(self, slots: Collection[int]) -> str:
+        """The id of the cluster that some slots were last found in; empty where that is not known."""
+        return self._table[max(slots)].cluster_id if slots else ""
 
     def topics_of(self, slots: Collection[int]) -> set[str]:
         """The topics of some slots."""

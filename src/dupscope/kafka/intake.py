@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from confluent_kafka import Message
 
 from dupscope.kafka.columns import Columns, Decoder, joined_columns
@@ -12,6 +14,23 @@ PORTION_RECORDS = 2_000
 
 BLOCK_RECORDS = 8_000
 """Records to fingerprint at a time: enough to vectorise, few enough for their values to stay in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought, under the slots that its partitions had then."""
+
+    columns: Columns | None
+    events: list[tuple[int | None, Message]]
+
+    def __bool__(self) -> bool:
+        return self.columns is not None or bool(self.events)
+
+    @property
+    def topics(self) -> set[str]:
+        """The topics that records or events came from."""
+        told = {event.topic() or "" for _, event in self.events}
+        return told if self.columns is None else told | set(self.columns.records)
 
 
 class Intake:

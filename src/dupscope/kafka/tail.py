@@ -16,12 +16,13 @@ from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
 from dupscope.kafka.columns import Columns, Decoder, without
 from dupscope.kafka.errors import TOPIC_DELETED, TOPIC_MISSING, TOPIC_RECREATED, error_of, reason, reason_of
 from dupscope.kafka.incarnations import Incarnations
-from dupscope.kafka.intake import Intake
+from dupscope.kafka.intake import Fetched, Intake
 from dupscope.kafka.portions import Portions
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings, Value
 from dupscope.kafka.starts import Beginning, Start
+from dupscope.kafka.state import TailState
 from dupscope.kafka.topics import Incarnation, TopicFacts, selected
 from dupscope.model.batch import TailRead, no_records
 from dupscope.model.errors import ClusterError
@@ -38,23 +39,6 @@ class TailSettings:
     start: Start = field(default_factory=Start)
     max_records_per_second: int | None = None
     redrive: RedriveMarks = field(default_factory=RedriveMarks)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What one fetch brought, under the slots that its partitions had then."""
-
-    columns: Columns | None
-    events: list[tuple[int | None, Message]]
-
-    def __bool__(self) -> bool:
-        return self.columns is not None or bool(self.events)
-
-    @property
-    def topics(self) -> set[str]:
-        """The topics that records or events came from."""
-        told = {event.topic() or "" for _, event in self.events}
-        return told if self.columns is None else told | set(self.columns.records)
 
 
 class Tail:
@@ -97,21 +81,37 @@ class Tail:
 
     # ------------------------------------------------------------------ reading
 
-    def open(self, positions: Mapping[int, int] | None = None) -> None:
+    def resume(self, state: TailState) -> None:
+        """Stand where an earlier tail stood, with the table as it was then. Asks nobody, and only once.
+
+        Without effect on a tail that was opened or resumed, or where the earlier one never was.
+        """
+        if self._was_opened or not state.was_opened:
+            return
+        self._was_opened = True
+        slots = state.positions.keys() or state.retired
+        self._assignment.resume(state)
+        self._compaction = dict.fromkeys(self._incarnations.topics_of(state.compacted), True)
+        self._cluster_id = self._incarnations.cluster_of(slots)
+        self.knows_ids = self._topic_facts.knows_ids = self._incarnations.have_ids(slots)
+
+    def open(self, resume: TailState | None = None) -> None:
         """Discover topics and partitions, number the new ones in the table and begin to fetch them.
 
-        What a later call finds was added meanwhile: it begins at the start of its log. `positions` (slot ->
-        next offset) resumes; partitions that it lacks begin at the configured start, and those of a topic
-        that was created again since then at 0. A named topic that is missing raises TopicMissingError.
-        Raises ClusterError, a RetryableClusterError when a later call may succeed; nothing is assigned then.
+        What a later call finds was added meanwhile: it begins at the start of its log. So does, beside a
+        state to `resume`, what that lacks; in a topic that was created again since then all begins at 0.
+        Raises TopicMissingError where a named topic is missing, and other ClusterErrors; a later call may
+        succeed after a RetryableClusterError. Nothing is assigned then, and nothing is lost.
         """
+        if resume is not None:
+            self.resume(resume)
         seen = selected(self._consumer(), self._settings.cluster, self._settings.topics)
         found = self._topic_facts.incarnations(seen)
-        is_first = not self.topic_ids
+        is_first = not self.positions
         if not is_first and not self.knows_ids:
             found = {topic: Incarnation(topic, now.numbers) for topic, now in found.items()}
         self._cluster_id = seen.cluster_id or self._cluster_id
-        self._take(found, positions or {}, answers_admin=seen.answers_admin)
+        self._take(found, answers_admin=seen.answers_admin)
         self._was_opened = True
         if is_first:
             self.knows_ids = self._topic_facts.knows_ids
@@ -194,7 +194,7 @@ class Tail:
 
     @property
     def beginnings(self) -> dict[int, Beginning]:
-        """Slot -> where reading began; a resumed slot has none.
+        """Slot -> where reading began, in an earlier process where it was resumed.
 
         Set anew where a lost position made reading begin again, and for a slot that was retired.
         """
@@ -203,7 +203,15 @@ class Tail:
     @property
     def compacted(self) -> set[int]:
         """Slots whose topic was compacted when that was last asked."""
-        return {slot for (topic, _), slot in self.slots.items() if self._compaction.get(topic)}
+        topics = {topic for topic, is_compacted in self._compaction.items() if is_compacted}
+        if not topics:
+            return set()
+        return {slot for slot in self.positions if self._incarnations.key(slot)[0] in topics}
+
+    @property
+    def state(self) -> TailState:
+        """All that another tail needs to go on behind what reads have returned."""
+        return self._assignment.state(self.compacted, was_opened=self._was_opened)
 
     # ------------------------------------------------------------------ topics and partitions
 
@@ -217,23 +225,23 @@ class Tail:
             )
         return self._client
 
-    def _take(
-        self, found: Mapping[str, Incarnation], positions: Mapping[int, int], *, answers_admin: bool
-    ) -> None:
-        """Retire slots whose incarnation is over, and begin to read what is not read yet."""
-        fresh = self._fresh(found)
-        known = self.positions if self._was_opened else positions
-        stale = self._incarnations.stale(known, found)
-        resumed = {slot: positions[slot] for slot in sorted(fresh) if slot in positions}
+    def _take(self, found: Mapping[str, Incarnation], *, answers_admin: bool) -> None:
+        """Retire slots whose incarnation is over, and begin to read what is not read yet.
+
+        What was resumed is read on also where it is missing now, as if it had vanished while it was read.
+        """
+        fresh, known = self._fresh(found), self.positions
+        stale = self._incarnations.stale(known, found, fresh)
+        resumed = known.keys() - stale - set(self.slots.values())
         start = Start() if self._was_opened else self._settings.start
         recreated = self._incarnations.topics_of(stale)
-        begun = self._assignment.begun(fresh - resumed.keys(), recreated, start)
+        begun = self._assignment.begun(fresh - resumed, recreated, start)
         self._compaction |= self._topic_facts.compacted(found, answers_admin=answers_admin)
         self._assignment.retire({slot: known[slot] for slot in stale}, TOPIC_RECREATED)
         self._assignment.beginnings |= begun
-        for slot in sorted(fresh):
+        for slot in sorted(fresh | resumed):
             self._decoder.assign(self._incarnations.take(slot), slot)
-        self._assignment.assign(resumed | {slot: beginning.offset for slot, beginning in begun.items()})
+        self._assignment.assign({slot: beginning.offset for slot, beginning in begun.items()}, resumed)
 
     def _fresh(self, found: Mapping[str, Incarnation]) -> set[int]:
         logical = self._settings.topics.chosen(found)
@@ -256,7 +264,7 @@ class Tail:
             found = self._topic_facts.described(ids)
             changed = self._incarnations.changed(found)
             if changed:
-                self._take(changed, {}, answers_admin=True)
+                self._take(changed, answers_admin=True)
         except ClusterError as error:
             self._errors[reason_of(error)] += 1
             return False

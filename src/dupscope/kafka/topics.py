@@ -18,6 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
 from dupscope.kafka.client import ClientLogger, admin
 from dupscope.kafka.errors import (
     BrokersUnreachableError,
+    RetryableClusterError,
     TopicMissingError,
     cluster_error,
     error_of,
@@ -30,8 +31,8 @@ _NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 _UNSUPPORTED = frozenset({KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION})  # noqa: SLF001
 
 
-class _IdsUnsupportedError(ClusterError):
-    """Brokers too old to be asked."""
+class _IdsUnsupportedError(RetryableClusterError):
+    """Brokers too old to be asked, or one of them while a cluster is changed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class TopicFacts:
         self._settings = settings
         self._logger = logger
         self.knows_ids = False
-        """Whether the cluster has ever told an id."""
+        """Whether the cluster has ever told an id, so that a topic's name stands for none any more."""
 
     @cached_property
     def _admin(self) -> AdminClient:
@@ -126,6 +127,8 @@ class TopicFacts:
         try:
             found = self.described(seen.partitions) if seen.answers_admin else None
         except _IdsUnsupportedError:
+            if self.knows_ids:
+                raise
             found = None
         if found is None:
             return {topic: Incarnation(topic, numbers) for topic, numbers in seen.partitions.items()}
@@ -169,6 +172,8 @@ class TopicFacts:
 
     def _id(self, topic: str, topic_id: str) -> str:
         if topic_id in {"", "None", _NO_TOPIC_ID}:
+            if self.knows_ids:
+                raise _IdsUnsupportedError(f"cluster {self._settings.name!r}: topic {topic!r}: no id")
             return topic
         self.knows_ids = True
         return topic_id

@@ -12,6 +12,7 @@ from dupscope.kafka.errors import BrokersUnreachableError
 from dupscope.kafka.incarnations import Incarnations
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.kafka.starts import Beginning, Start
+from dupscope.kafka.state import TailState
 from dupscope.kafka.topics import Incarnation
 from dupscope.model.position import PartitionTable
 from support.mock import MockCluster
@@ -80,6 +81,45 @@ class TestAssign:
     def test_nothing_to_assign_asks_nobody(self, reading: Reading):
         reading.assignment.assign({})
         assert reading.assignment.progress.positions == {}
+
+
+class TestState:
+    def test_another_stands_where_this_one_stood(
+        self, reading: Reading, settings: ClusterSettings, clock, mock: MockCluster
+    ):
+        (slot,) = reading.take("id", 0)
+        reading.assignment.assign({slot: 4})
+        reading.assignment.retire({7: 5}, "topic_deleted")
+        reading.assignment.beginnings[slot] = Beginning(4, 70, provisional=True)
+        state = reading.assignment.state({slot}, was_opened=True)
+        assert state == TailState(
+            {slot: 4},
+            {slot: Beginning(4, 70, provisional=True), 7: Beginning(5, NOW_MS)},
+            frozenset({7}),
+            {},
+            {},
+            frozenset({slot}),
+            ((7, "topic_deleted"),),
+        )
+        other = Reading(settings, clock, reading.topic)
+        other.assignment.resume(state)
+        assert other.assignment.state({slot}, was_opened=True) == state
+        other.take("id", 0)
+        other.assignment.assign({}, [slot])
+        assert other.next_offset() == 4
+        other.client.close()
+
+    def test_it_does_not_change_when_reading_goes_on(self, reading: Reading):
+        (slot,) = reading.take("id", 0)
+        reading.assignment.assign({slot: 4})
+        state = reading.assignment.state((), was_opened=True)
+        reading.assignment.retire({slot: 4}, "topic_deleted")
+        assert (state.positions, state.beginnings, state.retired, state.holes) == (
+            {0: 4},
+            {},
+            frozenset(),
+            (),
+        )
 
 
 class TestRetire:

@@ -62,6 +62,21 @@ class TestGapFinder:
         made.begin(0, 50)
         assert read(made, (0, 50)) == []
 
+    def test_another_goes_on_from_what_this_one_knows(self):
+        made = finder(s0=0, s1=4, s2=0)
+        read(made, (0, 3), (2, 1))
+        positions = {0: 6, 1: 4, 2: 2}
+        starts, newest = made.starts(positions), made.newest_ms(positions)
+        assert (starts, newest) == ({0: 4}, {0: 3000, 2: 1000})
+        other = GapFinder()
+        for slot, position in positions.items():
+            other.begin(slot, starts.get(slot, position), newest.get(slot, 0))
+        rows = [(0, 6), (1, 4), (2, 5)]
+        assert read(other, *rows) == read(made, *rows)
+
+    def test_without_a_slot_nothing_is_known(self):
+        assert (finder().starts({}), finder().newest_ms([])) == ({}, {})
+
     def test_no_records_no_gaps(self):
         assert read(finder(s0=0)) == []
 

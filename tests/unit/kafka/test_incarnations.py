@@ -70,10 +70,27 @@ class TestRetire:
         assert made.retire([slot]) == []
         assert made.retired == {slot}
 
+    def test_a_slot_is_stale_whose_partition_is_read_as_another(self):
+        table = PartitionTable()
+        elsewhere = table.slot(Partition(LOG, "elsewhere", "t", "t", "payments", 0))
+        made = Incarnations(LOG, table)
+        found = {"t": Incarnation("t", [0, 1])}
+        fresh = made.number("c", "t", "payments", found["t"])
+        assert made.stale([elsewhere], found) == set()
+        assert made.stale([elsewhere, 2], found, fresh) == {elsewhere}
+
     def test_another_logs_slot_is_none_of_ours(self):
         table = PartitionTable()
         slot = table.slot(Partition(0, "c", "old", "t", "payments", 0))
         assert Incarnations(LOG, table).stale([slot], {"t": Incarnation("new", [0])}) == set()
+
+    def test_what_slots_tell_of_their_cluster(self):
+        made = Incarnations(LOG, PartitionTable())
+        assert (made.cluster_of([]), made.have_ids([])) == ("", False)
+        taken(made, "t", Incarnation("t", [0]))
+        assert (made.cluster_of([0]), made.have_ids([0])) == ("c", False)
+        taken(made, "u", Incarnation("id", [0]))
+        assert made.have_ids([0, 1])
 
     def test_slots_name_their_topics_and_partitions(self):
         made = Incarnations(LOG, PartitionTable())

@@ -13,6 +13,8 @@ from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.errors import BrokersUnreachableError
 from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
+from dupscope.kafka.starts import Beginning, Start
+from dupscope.kafka.state import TailState
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.model.position import PartitionTable
 from support.mock import MockCluster
@@ -35,11 +37,12 @@ def own() -> Iterator[MockCluster]:
 def tail_of() -> Iterator[Tails]:
     tails: list[Tail] = []
 
-    def make(settings: ClusterSettings, **arguments: object) -> Tail:
+    def make(settings: ClusterSettings, table: PartitionTable | None = None, **arguments: object) -> Tail:
         fingerprinter = Fingerprinter(bytes(16), "p", KeySpec("kafka_key"))
         log = arguments.pop("log", lambda *_: None)
         selection = TopicSelection({"t": "t"})
-        tail = Tail(TailSettings(settings, 0, selection, **arguments), PartitionTable(), fingerprinter, log)
+        numbered = PartitionTable() if table is None else table
+        tail = Tail(TailSettings(settings, 0, selection, **arguments), numbered, fingerprinter, log)
         tails.append(tail)
         return tail
 
@@ -79,6 +82,33 @@ class TestOpen:
 
     def test_a_tail_that_was_never_opened_closes(self, nowhere, tail_of: Tails):
         tail_of(nowhere).close()
+
+    def test_a_state_waits_until_the_brokers_are_back(self, own: MockCluster, tail_of: Tails):
+        own.produce("t", [(0, b"a", b"1")] * 5)
+        table = PartitionTable()
+        tail = tail_of(settings_of(own), table)
+        tail.open()
+        read_until(tail, lambda records, _: records["t"] == 5)
+        state = tail.state
+        own.stop()
+        tail = tail_of(settings_of(own), table, start=Start("latest"))
+        for _ in range(2):
+            with pytest.raises(BrokersUnreachableError):
+                tail.open(state)
+            assert (tail.state, tail.slots) == (state, {})
+        own.resume()
+        own.produce("t", [(0, b"b", b"1")] * 2)
+        assert wait_until(lambda: opens(tail, state), 20, "the tail opens")
+        read_until(tail, lambda records, _: records["t"] == 2)
+        assert (tail.positions, tail.beginnings) == ({0: 7}, {0: Beginning(0, None)})
+
+
+def opens(tail: Tail, state: TailState) -> bool:
+    try:
+        tail.open(state)
+    except BrokersUnreachableError:
+        return False
+    return True
 
 
 class TestRead:
@@ -125,12 +155,13 @@ class TestRead:
         self, own: MockCluster, tail_of: Tails
     ):
         own.produce("t", [(0, b"a", b"1")] * 5)
-        tail = tail_of(settings_of(own))
+        table = PartitionTable()
+        tail = tail_of(settings_of(own), table)
         tail.open()
         read_until(tail, lambda records, _: records["t"] == 5)
-        tail = tail_of(settings_of(own))
+        tail = tail_of(settings_of(own), table)
         own.delete_records("t", 0, 3)
-        tail.open({0: 1})
+        tail.open(TailState({0: 1}, {}, frozenset(), {}))
         read_until(tail, lambda records, errors: records["t"] == 2 and errors["offset_out_of_range"] == 1)
         assert tail.positions == {0: 5}
         assert tail.beginnings[0].offset == 3

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dupscope.kafka.client import ClientLogger, consumer, silent
-from dupscope.kafka.errors import BrokersUnreachableError, TopicMissingError
+from dupscope.kafka.errors import BrokersUnreachableError, RetryableClusterError, TopicMissingError
 from dupscope.kafka.topics import ClusterView, Incarnation, TopicFacts, view
 
 
@@ -37,6 +37,15 @@ class TestTopicFacts:
         seen = ClusterView("c", {"t": [0]}, answers_admin=False)
         assert facts.incarnations(seen) == {"t": Incarnation("t", [0])}
         assert facts.compacted(["t"], answers_admin=False) == {}
+
+    def test_where_ids_were_told_no_name_stands_for_one(self, settings):
+        facts = TopicFacts(settings, ClientLogger(settings, silent))
+        assert facts._id("t", "None") == "t"
+        assert facts._id("t", "an id") == "an id"
+        with pytest.raises(RetryableClusterError, match=r"^cluster 'a': topic 't': no id$"):
+            facts._id("t", "None")
+        with pytest.raises(BrokersUnreachableError, match=r"^cluster 'a': no controller$"):
+            facts.incarnations(ClusterView("c", {"t": [0]}, answers_admin=False))
 
     def test_no_answer_about_ids_is_an_error_and_never_another_id(self, nowhere):
         facts = TopicFacts(nowhere, ClientLogger(nowhere, silent))

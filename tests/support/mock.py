@@ -34,6 +34,8 @@ def _library() -> ctypes.CDLL:
         "rd_kafka_mock_topic_create": (ctypes.c_int, [pointer, text, ctypes.c_int, ctypes.c_int]),
         "rd_kafka_mock_broker_set_down": (ctypes.c_int, [pointer, i32]),
         "rd_kafka_mock_broker_set_up": (ctypes.c_int, [pointer, i32]),
+        "rd_kafka_mock_broker_set_rtt": (ctypes.c_int, [pointer, i32, ctypes.c_int]),
+        "rd_kafka_mock_partition_set_leader": (ctypes.c_int, [pointer, text, i32, i32]),
         "rd_kafka_mock_partition_delete_records": (ctypes.c_int, [pointer, text, i32, i64]),
         "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [pointer, i32]),
         "rd_kafka_mock_start_request_tracking": (None, [pointer]),
@@ -133,3 +135,15 @@ class MockCluster:
     def resume(self) -> None:
         for broker in range(1, self._brokers + 1):
             self._library.rd_kafka_mock_broker_set_up(self._cluster, broker)
+
+    def set_leader(self, topic: str, partition: int, broker: int) -> None:
+        """Let another broker lead a partition. Clients learn of it when the old leader turns them away."""
+        code = self._library.rd_kafka_mock_partition_set_leader(
+            self._cluster, topic.encode(), partition, broker
+        )
+        assert code == 0, code
+
+    def set_round_trip(self, milliseconds: int) -> None:
+        """How long every broker takes for each answer."""
+        for broker in range(1, self._brokers + 1):
+            self._library.rd_kafka_mock_broker_set_rtt(self._cluster, broker, milliseconds)

@@ -57,6 +57,11 @@ class LoggedProcess:
         self._child.kill()
         self._child.wait()
 
+    def send(self, number: int) -> None:
+        """Send a signal. A process that SIGSTOP has halted must get SIGCONT before it can be stopped."""
+        assert self._child is not None, "not started"
+        self._child.send_signal(number)
+
     def stop(self, timeout: float = 20) -> int:
         """Ask to end (SIGTERM) and wait; kill when it takes longer than `timeout` seconds. The exit code."""
         assert self._child is not None, "not started"

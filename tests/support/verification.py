@@ -92,6 +92,9 @@ class Row:
         )
 
 
+FAULTS = "## Faults"
+"""The heading before what tests of faults write into the same file."""
+
 HEADER = ("scenario", "records", "planted", "reported", "unverified", "scrapes", "Kafka")
 
 _rows: dict[str, Row] = {}
@@ -132,9 +135,16 @@ def add(one: Row) -> None:
 
 
 def write() -> None:
-    """Write the file if every scenario has handed in its row, on the version that is always tested."""
+    """Write the table if every scenario has handed in its row, on the version that is always tested."""
     if _rows.keys() == set(SCENARIOS) and kafka_version() == DEFAULT_VERSION:
-        PATH.write_text(render([_rows[name] for name in sorted(_rows)]))
+        _, faults = split(PATH.read_text())
+        PATH.write_text(render([_rows[name] for name in sorted(_rows)]) + faults)
+
+
+def split(text: str) -> tuple[str, str]:
+    """What the file says of scenarios, and of faults: empty where no test of faults has written yet."""
+    scenarios, heading, faults = text.partition(FAULTS)
+    return scenarios.rstrip("\n") + "\n", f"\n{heading}{faults}" if heading else ""
 
 
 def render(rows: list[Row]) -> str:

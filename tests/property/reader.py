@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,22 @@ from dupscope.ledger.cycle import Cycle, Progress
 from dupscope.ledger.ledger import Ledger
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
+from dupscope.ledger.state import LedgerState
 from dupscope.model.batch import I64, EffectBatch, RecordBatch
 from dupscope.model.finding import Finding, Layer
+from dupscope.model.plain import equal
 from dupscope.model.position import Partition, PartitionTable, pack
+from dupscope.store.entries import outcome_digest
+from dupscope.store.frame import seal, unseal
 from property.world import NOW_MS, WINDOW_MS, Tape, World
 from support.brute import Copy, Effect, Found, Where
+
+BLOCK_ROWS = 4
+
+
+def plain(tree: Any) -> Any:
+    """A tree as it comes back from a store."""
+    return unseal(seal(tree, "here"), "here")
 
 
 def fingerprint(key: int, *, same_low: bool) -> tuple[int, int]:
@@ -60,13 +72,42 @@ class State:
     positions: list[int]
 
 
+@dataclass
+class Kept:
+    """What was stored: a checkpoint by blocks, the cycles since, and the rest as of the last commit."""
+
+    small: dict[str, Any] = field(default_factory=dict)
+    blocks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    held: range = range(0)
+    journal: list[tuple[Cycle, I64 | None, int]] = field(default_factory=list)
+    rest: tuple[Any, ...] = ()
+
+    def take(self, state: LedgerState) -> None:
+        """A checkpoint: blocks that changed replace older ones, what is not held any more goes."""
+        state = copy.deepcopy(state)
+        self.small, self.held, self.journal = state.small, state.held, []
+        self.blocks = {**self.blocks, **state.blocks}
+        self.blocks = {block: self.blocks[block] for block in state.held}
+
+    def ledger(self, fresh: Ledger) -> Ledger:
+        """A ledger that goes on from here."""
+        fresh.restore(copy.deepcopy(LedgerState(self.small, self.blocks, self.held)))
+        for cycle, ends, digest in self.journal:
+            outcome = fresh.observe(cycle)
+            fresh.conclude(cycle, ends, outcome)
+            assert outcome_digest(outcome) == digest, "replayed, a cycle comes out otherwise"
+        return fresh
+
+
 class Reader:
     """Reads a world, from the beginning or from now on."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         scenario = world.scenario
-        self.settings = LedgerSettings(WINDOW_MS, scenario.margin_ms, scenario.memory_bytes)
+        self.settings = LedgerSettings(
+            WINDOW_MS, scenario.margin_ms, scenario.memory_bytes, block_rows=BLOCK_ROWS
+        )
         self.table = PartitionTable()
         for slot in world.slots:
             cluster = world.topology.logs[slot.log].cluster
@@ -75,7 +116,7 @@ class Reader:
         read = [self._first_since(slot.log, slot.records) for slot in world.slots]
         self.begun = [self._offset(index, count) for index, count in enumerate(read)]
         self.state = State(
-            Ledger(world.topology, self.settings, self.table),
+            self._fresh(),
             Notes(),
             0,
             list(read),
@@ -83,7 +124,9 @@ class Reader:
             list(self.begun),
         )
         self.taken_up: list[Case] = []
-        self.kept = copy.deepcopy(self.state)
+        self.cycles: list[tuple[Cycle, I64 | None, int]] = []
+        self.kept = Kept()
+        self.keep()
 
     @property
     def ledger(self) -> Ledger:
@@ -133,6 +176,7 @@ class Reader:
             world.step(tape)
         ends = self._ends(tape, grow=grow) if state.ledger.wants_barrier else None
         state.ledger.conclude(cycle, ends, outcome)
+        self.cycles.append((cycle, ends, outcome_digest(outcome)))
         state.notes.take(outcome, world.sequence)
 
     def finish(self, cycles: int = 12) -> bool:
@@ -155,12 +199,31 @@ class Reader:
                 self.taken_up.append(held.book.open(slot, (int(held.rows.fp_hi[slot]), fp_lo), number))
 
     def keep(self) -> None:
-        """Remember this commit."""
-        self.kept = copy.deepcopy(self.state)
+        """Commit: every third time a checkpoint, else the cycles since the commit before."""
+        state = self.state
+        if state.number % 3 == 0 or not self.kept.small:
+            self.kept.take(state.ledger.export())
+        else:
+            self.kept.journal += self.cycles
+        self.cycles = []
+        self.kept.rest = copy.deepcopy((state.notes, state.number, state.read, state.lines, state.positions))
+        self.check_kept()
+
+    def check_kept(self) -> None:
+        """What was stored is what there is."""
+        stored = self.kept.ledger(self._fresh()).export(whole=True)
+        held = copy.deepcopy(self.ledger).export(whole=True)  # an export uses up the marks of what changed
+        assert stored.held == held.held
+        assert equal(plain(stored.small), plain(held.small))
+        assert equal(plain(stored.blocks), plain(held.blocks))
 
     def kill(self) -> None:
         """Go on from the commit that was kept: what was read since will be read again."""
-        self.state = copy.deepcopy(self.kept)
+        self.state = State(self.kept.ledger(self._fresh()), *copy.deepcopy(self.kept.rest))
+        self.cycles = []
+
+    def _fresh(self) -> Ledger:
+        return Ledger(self.world.topology, self.settings, self.table)
 
     def _now_ms(self) -> int:
         """The world's clock leaps in event time alone, unless barriers are meant to grow old."""

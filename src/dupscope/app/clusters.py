@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from dupscope.app.clock import SteadyClock
 from dupscope.kafka.client import ClientLog
 from dupscope.kafka.errors import BrokersUnreachableError
 from dupscope.kafka.groups import GroupOffsets
@@ -25,7 +26,8 @@ AGAIN_SECONDS = 3.0
 class Clusters:
     """One client for end offsets and one for groups' commits, per cluster.
 
-    `started_ms` is the moment from which relative starts are counted. `clock` is monotonic, in seconds.
+    `started_ms` is the moment from which relative starts are counted. `clock` is monotonic, in seconds;
+    `now_ms` is the time of day.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Clusters:
             name: replace(each, timeout_seconds=ANSWER_SECONDS) for name, each in settings.items()
         }
         self.clock = clock
+        self.now_ms = SteadyClock().now_ms
         self._ends = {name: EndOffsets(each, log) for name, each in self.settings.items()}
         self._groups = {name: GroupOffsets(each, log) for name, each in self.settings.items()}
         self._silent_since: dict[str, float] = {}

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import structlog
 
-from dupscope.app.publish import CommitTimer, Publisher
+from dupscope.app.commits import Commits, CycleWork
 from dupscope.app.replays import DeclaredReplays
-from dupscope.app.watch import PipelineWatch, Reads
+from dupscope.app.watch import PipelineWatch
 from dupscope.causes.explain import explain
 from dupscope.forensics.ledgerfile import LedgerFile
-from dupscope.ledger.outcome import Outcome
-from dupscope.model.finding import Finding
-from dupscope.store.commit import Commit, Store
-from dupscope.telemetry.findings import FindingLog
+from dupscope.store.commit import Step, no_step
 from dupscope.telemetry.metrics import Metrics, RunState
 
 IDLE_SECONDS = 0.2
 OPEN_AGAIN_SECONDS = 1.0
-
-
-@dataclass
-class CycleWork:
-    """What one cycle did to one pipeline."""
-
-    watch: PipelineWatch
-    reads: Reads
-    outcome: Outcome = field(default_factory=Outcome)
-    findings: tuple[Finding, ...] = ()
+WRITE_AGAIN_SECONDS = 0.5
 
 
 class Loop:
@@ -37,21 +25,19 @@ class Loop:
 
     def __init__(
         self,
-        watches: list[PipelineWatch],
-        store: Store,
+        watches: Sequence[PipelineWatch],
+        commits: Commits,
         metrics: Metrics,
-        findings: FindingLog,
         replays: DeclaredReplays,
+        step: Step = no_step,
     ) -> None:
         self._watches = watches
-        self._store = store
+        self._commits = commits
         self._metrics = metrics
-        self._findings = findings
         self._replays = replays
-        self._publishers = {watch.settings.name: Publisher(metrics, watch) for watch in watches}
+        self._step = step
         self._log = structlog.get_logger()
         self._stopping = False
-        self._number = 0
         self._started_at = time.time()
         self._began = time.monotonic()
         self._opened_at = -OPEN_AGAIN_SECONDS
@@ -67,20 +53,24 @@ class Loop:
 
     def run(self, ledger_file: LedgerFile, *, until_caught_up: bool = False) -> None:
         """Read and judge, cycle by cycle."""
+        self._settle(ledger_file)
         while not self._stopping:
-            self._number += 1
+            self._commits.number += 1
             self._open()
             cycle = [CycleWork(watch, watch.read(IDLE_SECONDS)) for watch in self._watches]
+            self._step("cycle.read")
             for work in cycle:
                 self._judge(work)
-            with CommitTimer(self._metrics):
-                self._store.commit(self._unit(cycle))
-            self._publish(cycle)
-            ledger_file.write(line for work in cycle for line in work.outcome.closed)
-            if until_caught_up and self._caught_up and all(w.ledger.quiet for w in self._watches):
+            self._step("cycle.judged")
+            self._commits.take(cycle)
+            done = until_caught_up and self._is_done
+            if done or self._commits.is_due:
+                self._settle(ledger_file)
+            elif not self._metrics.has_changed:
+                self._publish()
+            if done:
                 break
-        ledger_file.write(line for watch in self._watches for line in watch.ledger.lines())
-        self._findings.close()
+        self._finish(ledger_file)
 
     # ------------------------------------------------------------------ steps
 
@@ -100,38 +90,47 @@ class Loop:
             time.sleep(IDLE_SECONDS)
 
     def _judge(self, work: CycleWork) -> None:
-        work.outcome = work.watch.observe(self._number, int(time.time() * 1000), work.reads)
+        work.outcome = work.watch.observe(self._commits.number, work.reads)
         work.watch.conclude(work.outcome, work.reads)
         work.findings = tuple(explain(finding) for finding in work.outcome.findings)
 
-    def _unit(self, cycle: list[CycleWork]) -> Commit:
-        return Commit(
-            self._number,
-            {work.watch.settings.name: work.watch.tails.positions() for work in cycle},
-            {work.watch.settings.name: work.watch.audited() for work in cycle},
-            tuple(finding for work in cycle for finding in work.findings),
-        )
+    def _settle(self, ledger_file: LedgerFile) -> bool:
+        """Commit what was gathered, however long that takes, and show it. False if stopped before."""
+        while not self._commits.commit():
+            self._commits.publish_degraded(self._state())
+            if self._stopping:
+                return False
+            time.sleep(WRITE_AGAIN_SECONDS)
+        self._publish()
+        ledger_file.write(self._commits.closed_lines())
+        return True
 
-    def _publish(self, cycle: list[CycleWork]) -> None:
-        """Show what was committed, and nothing else."""
-        for work in cycle:
-            publisher = self._publishers[work.watch.settings.name]
-            publisher.reads(work.reads)
-            publisher.outcome(work.outcome, work.findings)
-            publisher.state()
-        self._findings.write(finding for work in cycle for finding in work.findings)
+    def _publish(self) -> None:
         self._catch_up()
-        self._metrics.publish(self._state())
+        self._commits.publish(self._state())
+
+    def _finish(self, ledger_file: LedgerFile) -> None:
+        """Leave a checkpoint behind, so that the next start has nothing to replay."""
+        if self._settle(ledger_file):
+            self._commits.commit(checkpoint=True)
+        ledger_file.write(line for watch in self._watches for line in watch.ledger.lines())
+
+    @property
+    def _is_done(self) -> bool:
+        return self._caught_up and all(watch.ledger.quiet for watch in self._watches)
+
+    # ------------------------------------------------------------------ what is said
 
     def _catch_up(self) -> None:
         if not self._caught_up and all(watch.is_caught_up for watch in self._watches):
             self._caught_up = True
             seconds = round(time.monotonic() - self._began, 1)
-            self._log.info("ready", cycle=self._number, seconds=seconds)
+            self._log.info("ready", cycle=self._commits.number, seconds=seconds)
 
     def _state(self) -> RunState:
         reason = "" if self._caught_up else self._why_not_ready()
-        return RunState(self._caught_up, reason, self._started_at, time.time(), self._store.latest())
+        latest = tuple(self._commits.latest)
+        return RunState(self._caught_up, reason, self._started_at, time.time(), latest)
 
     def _why_not_ready(self) -> str:
         absent = [

@@ -1,8 +1,6 @@
-"""From what a committed cycle read and concluded to metrics."""
+"""From what a cycle read and concluded to metrics."""
 
 from __future__ import annotations
-
-import time
 
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch, Reads
@@ -14,13 +12,13 @@ from dupscope.telemetry.metrics import Metrics
 
 
 class Publisher:
-    """Feeds the metrics of one pipeline. Called after the commit, by the loop's thread."""
+    """Feeds the metrics of one pipeline, by the loop's thread. Nobody sees them before they are published."""
 
     def __init__(self, metrics: Metrics, watch: PipelineWatch) -> None:
         self._metrics = metrics
         self._watch = watch
         self._name = watch.settings.name
-        self._evictions = 0
+        self._evictions = watch.ledger.held.retention.evictions
         self._declared: object = None
 
     def reads(self, reads: Reads) -> None:
@@ -127,17 +125,3 @@ class Publisher:
 
     def _stage(self, log: int) -> str:
         return self._watch.topology.logs[log].name
-
-
-class CommitTimer:
-    """Times the commit of a cycle into `commit_duration_seconds`."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._began = 0.0
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._metrics.observe("commit_duration_seconds", (), time.monotonic() - self._began)

@@ -5,55 +5,82 @@ from __future__ import annotations
 import gc
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Self
 
 import structlog
 
 from dupscope import __version__
 from dupscope.app.clusters import Clusters
+from dupscope.app.commits import Commits
 from dupscope.app.logs import client_log, configure
 from dupscope.app.loop import Loop
 from dupscope.app.replays import DeclaredReplays
+from dupscope.app.restore import Restorer
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.config.settings import Config
 from dupscope.fingerprint.secret import load_or_create
 from dupscope.forensics.ledgerfile import LedgerFile
 from dupscope.model.errors import ConfigError
-from dupscope.store.commit import Store
+from dupscope.store.commit import Step, no_step
+from dupscope.store.store import Store
 from dupscope.telemetry.findings import FindingLog
 from dupscope.telemetry.metrics import Metrics
 from dupscope.telemetry.server import MetricsServer
 
 
-def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | None = None) -> int:
-    """Run the detector until a signal ends it, or until caught up. Returns the exit code."""
+def run(
+    config: Config,
+    *,
+    until_caught_up: bool = False,
+    ledger_file: Path | None = None,
+    step: Step = no_step,
+) -> int:
+    """Run the detector until a signal ends it, or until caught up. Returns the exit code.
+
+    `step` hears of each of `STEPS`. Raises StoreError where the state folder belongs to somebody else.
+    """
     configure(config.log.level)
     logger = structlog.get_logger()
     with ExitStack() as stack:
-        secret = load_or_create(_prepared(config))
+        folder = _prepared(config)
+        store = Store(folder, step, config.journal_bytes)
+        stack.callback(store.close)
+        secret = load_or_create(config.fingerprint_key)
         clusters = Clusters(config.clusters, client_log(), int(time.time() * 1000))
         stack.callback(clusters.close)
-        keep = ledger_file is not None
-        pipelines = config.pipelines.values()
-        watches = [PipelineWatch(config, each, secret, clusters, keep_lines=keep) for each in pipelines]
-        for watch in watches:
-            stack.callback(watch.close)
-        metrics = Metrics([shape_of(watch.settings, replays=watch.replays) for watch in watches], __version__)
+        shapes = [
+            shape_of(each, replays=config.replays.get(name, ())) for name, each in config.pipelines.items()
+        ]
+        metrics = Metrics(shapes, __version__)
+        metrics.are_withheld = True
         server = MetricsServer(metrics, config.listen.host, config.listen.port)
         stack.callback(server.stop)
         lines = LedgerFile(ledger_file)
         stack.callback(lines.close)
         findings = FindingLog(logger, metrics, config.log.findings_per_second)
-        replays = DeclaredReplays(config.file, config.replays)
-        loop = Loop(watches, Store(), metrics, findings, replays)
         logger.info("starting", version=__version__, config=config.masked)
-        stack.enter_context(_signals(loop))
+        stop = StopSignal()
+        stack.enter_context(stop)
         server.start()
         logger.info("listening", url=server.url)
         stack.enter_context(quiet_collector())
+        restorer = Restorer(store, metrics, step, lambda: stop.is_set)
+        keep = ledger_file is not None
+        restored = restorer.restore(
+            lambda: [
+                PipelineWatch(config, each, secret, clusters, keep_lines=keep)
+                for each in config.pipelines.values()
+            ]
+        )
+        for watch in restored.watches:
+            stack.callback(watch.close)
+        commits = Commits(store, restored, metrics, findings)
+        loop = Loop(restored.watches, commits, metrics, DeclaredReplays(config.file, config.replays), step)
+        stop.calls(loop.stop)
         loop.run(lines, until_caught_up=until_caught_up)
         lines.close()
         if lines.problem is not None:
@@ -63,28 +90,41 @@ def run(config: Config, *, until_caught_up: bool = False, ledger_file: Path | No
 
 
 def _prepared(config: Config) -> Path:
-    """Make the state folder. Returns the file of the fingerprint key."""
+    """Make the state folder."""
     try:
         config.state_path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         problem = f"{config.file}: state.path: cannot make {config.state_path}: {error.strerror}"
         raise ConfigError([problem]) from error
-    return config.fingerprint_key
+    return config.state_path
 
 
-@contextmanager
-def _signals(loop: Loop) -> Iterator[None]:
-    """SIGTERM and SIGINT end the loop after the cycle under way."""
+class StopSignal:
+    """SIGTERM and SIGINT, remembered from the start on; they end the loop after the cycle under way."""
 
-    def stop(_number: int, _frame: object) -> None:
-        loop.stop()
+    def __init__(self) -> None:
+        self.is_set = False
+        self._call: Callable[[], None] = lambda: None
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def calls(self, stop: Callable[[], None]) -> None:
+        """What to call at the signal; at once where it has come already."""
+        self._call = stop
+        if self.is_set:
+            stop()
+
+    def __enter__(self) -> Self:
+        self._before = {
+            number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self.is_set = True
+        self._call()
 
 
 @contextmanager

@@ -19,7 +19,10 @@ from dupscope.model.replay import REDRIVE, Replay
 from dupscope.model.topology import Topology
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape
 
-HOLE_REASONS = (OFFSET_OUT_OF_RANGE, LOG_START_MOVED, TOPIC_RECREATED, TOPIC_DELETED)
+STATE_LOST = "state_lost"
+"""What was known of a pipeline is gone: its store was damaged, or its configuration is another one now."""
+
+HOLE_REASONS = (OFFSET_OUT_OF_RANGE, LOG_START_MOVED, TOPIC_RECREATED, TOPIC_DELETED, STATE_LOST)
 TAIL_ERRORS = (
     "unreachable",
     "access_denied",

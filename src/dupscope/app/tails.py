@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -11,9 +10,11 @@ import numpy as np
 from dupscope.app.clusters import Clusters
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.clock import Clock
 from dupscope.kafka.errors import TOPIC_MISSING, TopicMissingError, reason_of
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.starts import Beginning, Start
+from dupscope.kafka.state import TailState
 from dupscope.kafka.tail import Tail, TailSettings
 from dupscope.ledger.cycle import Progress, padded
 from dupscope.model.batch import I64, Bools
@@ -54,11 +55,13 @@ class Tails:
         self._topology = settings.topology
         self._table = table
         self._clusters = clusters
+        clock = Clock(now_ms=clusters.now_ms)
         self._tails = [
-            Tail(_tail_settings(config, settings, log, clusters), table, fingerprinter, clusters.log)
+            Tail(_tail_settings(config, settings, log, clusters), table, fingerprinter, clusters.log, clock)
             for log in range(len(settings.topology.logs))
         ]
         self.open_logs: set[int] = set()
+        self._resumed: dict[int, TailState] = {}
         self.ends = np.zeros(0, np.int64)
         self._grown: set[int] = set()
         self._deleted: set[int] = set()
@@ -71,6 +74,14 @@ class Tails:
 
     def __getitem__(self, log: int) -> Tail:
         return self._tails[log]
+
+    def resume(self, states: Mapping[int, TailState]) -> None:
+        """Go on from saved states, by log; before the first `open`. The table numbers what they number."""
+        self._resumed = dict(states)
+
+    def saved(self, log: int) -> TailState:
+        """Where a log stands, also while it is not open yet."""
+        return self._resumed.get(log) or self._tails[log].state
 
     def open(self) -> dict[int, str]:
         """Open the logs that are not open yet, or grew. Returns why others cannot be, by log.
@@ -91,10 +102,11 @@ class Tails:
     def _open_log(self, log: int, cluster: str) -> None:
         try:
             with self._clusters.asking(cluster):
-                self._tails[log].open()
+                self._tails[log].open(self._resumed.get(log))
         except ClusterError as error:
             self._problems[log] = str(error)
         else:
+            self._resumed.pop(log, None)
             self.open_logs.add(log)
             self._grown.discard(log)
             self._problems.pop(log, None)
@@ -154,7 +166,7 @@ class Tails:
         cluster = self._topology.logs[log].cluster
         if not self._clusters.may_ask(cluster):
             return False
-        asked_ms = time.time_ns() // 1_000_000
+        asked_ms = self._clusters.now_ms()
         try:
             found = self._clusters.high_watermarks(cluster, self._settings.topics[log])
         except ClusterError as error:
@@ -223,14 +235,14 @@ class Tails:
 
     def positions(self) -> dict[int, int]:
         """Next offset by slot."""
-        return {slot: offset for tail in self._tails for slot, offset in tail.positions.items()}
+        return {slot: offset for state in self._states() for slot, offset in state.positions.items()}
 
     def passed(self) -> I64:
         """Next offset by slot as an array; partitions that are gone for good were passed as a whole."""
         column = np.zeros(len(self._table), np.int64)
         for slot, offset in self.positions().items():
             column[slot] = offset
-        column[[slot for tail in self._tails for slot in tail.retired]] = PASSED
+        column[[slot for state in self._states() for slot in state.retired]] = PASSED
         return column
 
     def at_end(self) -> Bools:
@@ -285,7 +297,10 @@ class Tails:
             tail.close()
 
     def _beginnings(self) -> Iterator[tuple[int, Beginning]]:
-        return (pair for tail in self._tails for pair in tail.beginnings.items())
+        return (pair for state in self._states() for pair in state.beginnings.items())
+
+    def _states(self) -> Iterator[TailState]:
+        return (self.saved(log) for log in range(len(self._tails)))
 
     def _tailed(self) -> list[int]:
         """Slots that are read; none while a log is not open, so that nothing expires before it was seen."""

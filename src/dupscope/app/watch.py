@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dupscope.app.clusters import Clusters
+from dupscope.app.identity import identity
 from dupscope.app.sinks import SinkWatch
 from dupscope.app.tails import Errors, Tails
 from dupscope.audit.file import AuditFile
+from dupscope.audit.position import AuditPosition
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.state import TailState
 from dupscope.ledger.cycle import Cycle
 from dupscope.ledger.ledger import Ledger
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.model.batch import I64, AuditRead, TailRead
+from dupscope.model.errors import StoreDamagedError
+from dupscope.model.plain import Plain
 from dupscope.model.position import PartitionTable
 from dupscope.model.replay import Replay
+from dupscope.store.commit import Checkpoint
+from dupscope.store.contents import SavedState
+from dupscope.store.entries import Entry, outcome_digest
 
 RECORDS_A_CYCLE = 50_000
 LINES_A_CYCLE = 20_000
@@ -39,7 +48,11 @@ class Reads:
 
 
 class PipelineWatch:
-    """Reads and judges one pipeline. One thread only. `replays` are those that are declared now."""
+    """Reads and judges one pipeline. One thread only.
+
+    `replays` are those that are declared now, `identity` tells whether a stored state is this pipeline's, and
+    `entries` are the cycles that were not committed yet.
+    """
 
     def __init__(
         self,
@@ -52,10 +65,14 @@ class PipelineWatch:
     ) -> None:
         self.settings = settings
         self.topology = settings.topology
+        self.identity = identity(config, settings.name, secret)
         self.table = PartitionTable()
-        self.ledger = Ledger(
-            settings.topology, _ledger_settings(config, settings, keep_lines=keep_lines), self.table
-        )
+        self._ledger_settings = _ledger_settings(config, settings, keep_lines=keep_lines)
+        self.ledger = Ledger(settings.topology, self._ledger_settings, self.table)
+        self.entries: list[Entry] = []
+        self._noted_partitions = 0
+        self.is_stored = False
+        """The store has a checkpoint of this very ledger, and its journal since."""
         self.replays: tuple[Replay, ...] = tuple(config.replays.get(settings.name, ()))
         self._clusters = clusters
         fingerprinter = Fingerprinter(secret, settings.name, settings.key)
@@ -98,11 +115,11 @@ class PipelineWatch:
                 reads.logs[log] = self.tails[log].read(RECORDS_A_CYCLE, wait)
         return reads
 
-    def observe(self, number: int, now_ms: int, reads: Reads) -> Outcome:
+    def observe(self, number: int, reads: Reads) -> Outcome:
         """Hand a cycle's reads to the ledger, the audit logs' problems aside."""
         self._cycle = Cycle(
             number,
-            now_ms,
+            self._clusters.now_ms(),
             self.tails.progress([sink.committed() for sink in self.sinks]),
             [read.batch for read in reads.logs.values()],
             [read.batch for read in reads.sinks.values()],
@@ -116,7 +133,11 @@ class PipelineWatch:
         assert self._cycle is not None, "observe comes first"
         wanted = self.ledger.wants_barrier
         ends = self.take_ends(reads) if wanted or self.tails.ends_are_old else None
-        self.ledger.conclude(self._cycle, ends if wanted else None, outcome)
+        ends = ends if wanted else None
+        self.ledger.conclude(self._cycle, ends, outcome)
+        new = tuple(self.table.partitions[self._noted_partitions :])
+        self._noted_partitions = len(self.table)
+        self.entries.append(Entry(self._cycle, ends, new, outcome_digest(outcome)))
 
     def take_ends(self, reads: Reads) -> I64 | None:
         """High watermarks of all logs by slot, None where they cannot be had. The first ones are the goal."""
@@ -125,6 +146,56 @@ class PipelineWatch:
             self._targets = ends
             self._audit_targets = {sink: audit.size() for sink, audit in self._audits.items()}
         return ends
+
+    # ---------------------------------------------------------------- what is stored
+
+    def saved(self) -> Plain:
+        """Where tails and audit logs stand, and the memory that the ledger was given."""
+        logs = range(len(self.topology.logs))
+        return {
+            "memory_bytes": self._ledger_settings.memory_bytes,
+            "tails": [self.tails.saved(log).tree() for log in logs],
+            "audits": {sink: audit.position.tree() for sink, audit in self._audits.items()},
+        }
+
+    def checkpoint(self) -> Checkpoint:
+        """The ledger's state: what changed since the checkpoint before, or all where none is stored."""
+        return Checkpoint(self.ledger.export(whole=not self.is_stored), list(self.table.partitions))
+
+    def restore(self, saved: SavedState, entries: Iterable[Entry], where: Any) -> None:  # noqa: ANN401 - as `saved`
+        """Become what was committed. Raises StoreDamagedError where that does not add up."""
+        for partition in saved.partitions:
+            self.table.slot(partition)
+        settings = replace(self._ledger_settings, memory_bytes=where["memory_bytes"])
+        ledger = Ledger(self.topology, settings, self.table)
+        ledger.restore(saved.state)
+        for entry in entries:
+            self._replay(ledger, entry)
+        self._noted_partitions = len(self.table)
+        self.is_stored = where["memory_bytes"] == self._ledger_settings.memory_bytes
+        self.ledger = ledger if self.is_stored else self._resized(ledger)
+        self.tails.resume({log: TailState.from_tree(tree) for log, tree in enumerate(where["tails"])})
+        for sink, tree in where["audits"].items():
+            if sink in self._audits:
+                self._audits[sink].seek(AuditPosition.from_tree(tree))
+
+    def _replay(self, ledger: Ledger, entry: Entry) -> None:
+        """Hand a cycle to the ledger again. What it concluded was committed then."""
+        for partition in entry.partitions:
+            self.table.slot(partition)
+        outcome = ledger.observe(entry.cycle)
+        ledger.conclude(entry.cycle, entry.ends, outcome)
+        if outcome_digest(outcome) != entry.outcome:
+            text = (
+                f"pipeline {self.settings.name}: cycle {entry.cycle.number} comes out otherwise than before"
+            )
+            raise StoreDamagedError(text, "replay")
+
+    def _resized(self, ledger: Ledger) -> Ledger:
+        """The ledger with the memory that is configured now; its journal needed the one of its time."""
+        resized = Ledger(self.topology, self._ledger_settings, self.table)
+        resized.restore(ledger.export(whole=True))
+        return resized
 
     # ---------------------------------------------------------------- how far
 
@@ -135,12 +206,8 @@ class PipelineWatch:
             return False
         size = len(self._targets)
         done = (self.tails.passed()[:size] >= self._targets) | self.tails.at_end()[:size]
-        audits = all(self._audits[sink].position >= size for sink, size in self._audit_targets.items())
+        audits = all(self._audits[sink].offset >= size for sink, size in self._audit_targets.items())
         return bool(done.all()) and audits
-
-    def audited(self) -> Mapping[int, int]:
-        """Bytes read of each sink's audit log."""
-        return {sink: audit.position for sink, audit in self._audits.items()}
 
     def covered_since_ms(self, log: int) -> int | None:
         """Coverage start of a log in ms, moved by evictions; None: from the beginning, or not open yet."""

@@ -41,6 +41,7 @@ def compose(file: Path, document: Document, env: Mapping[str, str], problems: Pr
         pipelines=pipelines,
         replays=replays(document.replays, stages_of, problems),
         state_path=state_path,
+        journal_bytes=int(document.state.journal),
         fingerprint_key=surroundings.path(key) if key else state_path / "fingerprint.key",
         limits=Limits(int(document.limits.memory), document.limits.fetch_rate),
         listen=document.web.listen,

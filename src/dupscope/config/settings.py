@@ -73,6 +73,7 @@ class Config:
     pipelines: Mapping[str, PipelineSettings]
     replays: Mapping[str, tuple[Replay, ...]]
     state_path: Path
+    journal_bytes: int
     fingerprint_key: Path
     limits: Limits
     listen: ListenAddress

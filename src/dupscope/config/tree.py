@@ -237,6 +237,13 @@ class StateNode(Node, frozen=True):
     """What dupscope keeps on disk."""
 
     path: Annotated[str, Meta(description="A folder of its own.", min_length=1)] = "/var/lib/dupscope"
+    journal: Annotated[
+        Size,
+        Meta(
+            description="The journal is replaced by a checkpoint once it is longer than this and than a "
+            "quarter of what is stored. Shorter: quicker restarts after a kill, more to write."
+        ),
+    ] = Size(16 << 20)
 
 
 class LimitsNode(Node, frozen=True):

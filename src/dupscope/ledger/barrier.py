@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from dupscope.ledger.cycle import padded
 from dupscope.model.batch import I64
+from dupscope.model.plain import Plain
 from dupscope.model.position import PartitionTable
 from dupscope.model.topology import Topology
 
@@ -85,6 +87,25 @@ class Barriers:
     def drop(self, barrier: Barrier) -> None:
         """Forget a barrier that was given up."""
         self.pending.remove(barrier)
+
+    def export(self) -> dict[str, Plain]:
+        """As plain values."""
+        return {
+            "pending": [[b.cycle, b.taken_ms, b.ends, list(b.frontier)] for b in self.pending],
+            "through": dict(self.through),
+            "judged_until": list(self.judged_until),
+            "frontier": list(self.frontier),
+            "confirmed_moved": sorted(self.confirmed_moved),
+            "confirmed": dict(self._confirmed),
+        }
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        pending = (Barrier(cycle, ms, ends, tuple(reached)) for cycle, ms, ends, reached in state["pending"])
+        self.pending = deque(pending)
+        self.through, self._confirmed = dict(state["through"]), dict(state["confirmed"])
+        self.judged_until, self.frontier = list(state["judged_until"]), list(state["frontier"])
+        self.confirmed_moved = set(state["confirmed_moved"])
 
     def _logs(self, stage: int) -> tuple[int, ...]:
         return self.topology.above(stage) if stage >= 0 else self.topology.seen_by(-1 - stage)

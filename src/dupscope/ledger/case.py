@@ -65,8 +65,8 @@ class Case:
 
     `hot` is set once it holds as many copies or effects as allowed: from then on nothing downstream is
     judged; `pruned_below` is the edge at which dropping old windows was tried last. `slot` is that of its
-    row, -1 once the case is closed. `suspects` are the stages (logs by index, sinks by -1 - index) that
-    wait for a barrier.
+    row, -1 once the case is closed; `serial` rises in the order in which cases took their places. `suspects`
+    are the stages (logs by index, sinks by -1 - index) that wait for a barrier.
     """
 
     fp_hi: int
@@ -74,6 +74,7 @@ class Case:
     copies: list[Copy] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     slot: int = -1
+    serial: int = 0
     reported: set[str] = field(default_factory=set)
     newest_copy: int = 0
     newest_effect: int = 0

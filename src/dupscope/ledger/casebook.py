@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import numpy as np
 
 from dupscope.ledger.case import Case, Copy, Effect
+from dupscope.ledger.caserecord import case_of, case_record
 from dupscope.ledger.judge import Verdict
 from dupscope.ledger.rows import CASE, NO_POSITION, REDRIVEN, Rows, unexplained
 from dupscope.model.finding import Reason
+from dupscope.model.plain import Plain
 from dupscope.model.topology import Topology
 
 
@@ -22,6 +26,7 @@ class Casebook:
         self.cases: dict[int, Case] = {}
         self.nbytes = 0
         self.suspects: Counter[int] = Counter()
+        self.next_serial = 0
 
     def open(self, slot: int, fp: tuple[int, int], cycle: int) -> Case:
         """The case of a row; the row's copies and effects move into a new one if it was in the norm."""
@@ -33,7 +38,7 @@ class Casebook:
             for item in items:
                 case.add(item)
             self._rows.state[slot] = CASE
-            self.cases[slot] = case
+            self._place(case, slot)
             self.nbytes += case.nbytes
         return case
 
@@ -42,15 +47,22 @@ class Casebook:
         before = case.nbytes
         case.add(item)
         self.nbytes += case.nbytes - before
+        self.touch(case)
+
+    def touch(self, case: Case) -> None:
+        """A case has changed since it was exported."""
+        self._rows.touch(np.array([case.slot]))
 
     def judged(self, case: Case, before: frozenset[int]) -> None:
         """Keep the number of suspects by stage true after a judgement."""
         self.suspects.subtract(before - case.suspects)
         self.suspects.update(case.suspects - before)
+        self.touch(case)
 
     def close(self, slot: int) -> Case:
         """Forget a case; its row is left to whoever frees it."""
         case = self.cases.pop(slot)
+        self.touch(case)
         case.slot = -1
         self.nbytes -= case.nbytes
         self.suspects.subtract(case.suspects)
@@ -59,8 +71,32 @@ class Casebook:
 
     def move(self, slot: int, to: int) -> None:
         """Follow a row to another slot."""
-        self.cases[to] = self.cases.pop(slot)
-        self.cases[to].slot = to
+        self._place(self.cases.pop(slot), to)
+
+    def _place(self, case: Case, slot: int) -> None:
+        """Give a case its place, and the last one in the order of cases."""
+        case.slot, case.serial = slot, self.next_serial
+        self.next_serial += 1
+        self.cases[slot] = case
+        self.touch(case)
+
+    def export(self, blocks: Collection[int]) -> dict[int, list[Plain]]:
+        """The cases that have their places in some blocks, each after the number of its row."""
+        records: dict[int, list[Plain]] = {block: [] for block in blocks}
+        for slot, case in self.cases.items():
+            block = self._rows.block_of(slot)
+            if block in records:
+                records[block].append([self._rows.number_of(slot), case_record(case)])
+        return records
+
+    def restore(self, records: Iterable[Any], next_serial: int) -> None:
+        """Take cases that were exported; their rows are there already."""
+        cases = [case_of(record, number % self._rows.capacity) for number, record in records]
+        for case in sorted(cases, key=lambda each: each.serial):
+            self.cases[case.slot] = case
+            self.nbytes += case.nbytes
+            self.suspects.update(case.suspects)
+        self.next_serial = next_serial
 
     def settle(self, case: Case, verdict: Verdict) -> bool:
         """Return a case to its row if nothing sets it apart any more; true if done."""

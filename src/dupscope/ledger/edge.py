@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from dupscope.ledger.settings import FUTURE_MS, LedgerSettings
 from dupscope.model.batch import I64, RecordBatch
+from dupscope.model.plain import Plain
 from dupscope.model.position import OFFSET_BITS
 
 NEVER = -(1 << 62)
@@ -53,6 +55,14 @@ class Edge:
     def evict(self, timestamp: int) -> None:
         """Give up everything up to a timestamp."""
         self.edge = max(self.edge, timestamp + 1)
+
+    def export(self) -> list[Plain]:
+        """As plain values."""
+        return [self.edge, self.floor, self._newest]
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        self.edge, self.floor, self._newest = state
 
     def _grow(self, slots: int) -> None:
         if len(self._newest) < slots:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dupscope.ledger.rows import CASE, NO_POSITION, UNEXPLAINED, Rows
 from dupscope.model.batch import I64, Bools, EffectBatch, no_effects
+from dupscope.model.plain import Plain
 from dupscope.model.topology import Topology
 
 ENTERED = -2
@@ -54,6 +57,18 @@ def taken(waiting: Waiting, picked: Bools) -> Waiting:
         ),
         waiting.cycle[picked],
     )
+
+
+def waiting_tree(waiting: Waiting) -> list[Plain]:
+    """Effects as plain values."""
+    batch = waiting.batch
+    return [batch.position, batch.at, batch.fp_hi, batch.fp_lo, batch.effect_id, waiting.cycle]
+
+
+def waiting_of(sink: int, tree: Sequence[Any]) -> Waiting:
+    """The effects of a sink again."""
+    *columns, cycle = tree
+    return Waiting(EffectBatch(sink, *columns), cycle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,7 @@ class EffectScreen:
 
     def _enter(self, batch: EffectBatch, slots: I64, fits: Bools, read: I64) -> None:
         rows, sink, where = self.rows, batch.sink, slots[fits]
+        rows.touch(where)
         rows.read[sink][where] = read[fits]
         rows.effect_id[sink][where] = batch.effect_id[fits]
         delay = batch.at[fits] - rows.timestamp(where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from dupscope.ledger.cycle import padded
 from dupscope.ledger.rows import CASE, Freed, Rows
 from dupscope.ledger.view import View
 from dupscope.model.batch import I64, U64
+from dupscope.model.plain import Plain
 from dupscope.model.position import OFFSET_BITS, OFFSET_MASK, PartitionTable, slot_of
 from dupscope.model.topology import Topology
 
@@ -112,6 +114,24 @@ class Frontier:
         """The present state, for a barrier."""
         self._moved = False
         return tuple(self._reached)
+
+    def export(self) -> dict[str, Plain]:
+        """As plain values, rows by number."""
+        return {
+            "reached": list(self._reached),
+            "complete": list(self._complete),
+            "doubtful": [[d.cycle, d.mirror, self._rows.numbers(d.slots)] for d in self._doubtful],
+            "moved": self._moved,
+        }
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        capacity = self._rows.capacity
+        self._reached, self._complete = list(state["reached"]), list(state["complete"])
+        self._doubtful = [
+            _Doubtful(cycle, mirror, rows % capacity) for cycle, mirror, rows in state["doubtful"]
+        ]
+        self._moved = state["moved"]
 
     def passed_over(self, mirror: int, confirmed: I64) -> I64:
         """Slots of rows of the norm whose upstream copy was overtaken."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from dupscope.model.batch import Gap
+from dupscope.model.plain import Plain
 from dupscope.model.position import PartitionTable
 
 MOST_SPANS = 4096
@@ -45,6 +47,14 @@ class Gaps:
             return bool(spans)
         index = bisect_right(spans, timestamp_ms, key=lambda span: span[0]) - 1
         return index >= 0 and timestamp_ms <= spans[index][1]
+
+    def export(self) -> list[Plain]:
+        """As plain values."""
+        return [[*topic, [list(span) for span in spans]] for topic, spans in self._spans.items()]
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        self._spans = {(log, topic): [(low, high) for low, high in spans] for log, topic, spans in state}
 
     def forget(self, edge_ms: int) -> None:
         """Drop spans that end below the edge of the window."""

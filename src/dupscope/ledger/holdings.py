@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from dupscope.ledger.orphans import Orphans
 from dupscope.ledger.retention import Retention, Share
 from dupscope.ledger.rows import CASE, Freed, Rows, bytes_per_key
 from dupscope.ledger.settings import LedgerSettings
+from dupscope.ledger.state import LedgerState
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import cut
 from dupscope.model.batch import I64
 from dupscope.model.finding import Layer, Reason
+from dupscope.model.plain import Plain
 from dupscope.model.position import PartitionTable, offset_of, slot_of
 from dupscope.model.topology import Topology
 
@@ -40,7 +43,7 @@ class Holdings:
         self.settings = settings
         self.partitions = partitions
         capacity = int(settings.memory_bytes * ROWS_SHARE / bytes_per_key(topology))
-        self.rows = Rows(topology, max(SMALLEST_CAPACITY, capacity))
+        self.rows = Rows(topology, max(SMALLEST_CAPACITY, capacity), settings.block_rows)
         self.book = Casebook(topology, self.rows)
         self.edge = Edge(settings)
         self.barriers = Barriers(topology, partitions)
@@ -60,6 +63,43 @@ class Holdings:
         self.last_view: View | None = None
         self._begun = np.zeros(0, np.int64)
         self._forgotten = np.zeros(0, np.int64)
+
+    # what is stored
+
+    def export(self, *, whole: bool) -> LedgerState:
+        """Rows and cases that changed since the last export, or all; and everything else."""
+        blocks = list(self.rows.blocks) if whole else self.rows.changed_blocks()
+        rows, cases = self.rows.export(blocks), self.book.export(blocks)
+        self.rows.settle()
+        small: dict[str, Plain] = {
+            "rows": [self.rows.first, self.rows.next],
+            "next_serial": self.book.next_serial,
+            "edge": self.edge.export(),
+            "barriers": self.barriers.export(),
+            "orphans": self.orphans.export(),
+            "frontier": self.frontier.export(),
+            "gaps": self.gaps.export(),
+            "retention": self.retention.export(),
+            "begun": self._begun,
+            "forgotten": self._forgotten,
+        }
+        stored = {block: {**rows[block], "cases": cases[block]} for block in blocks}
+        return LedgerState(small, stored, self.rows.blocks)
+
+    def restore(self, state: LedgerState) -> None:
+        """Hold what was exported. Only where nothing is held yet."""
+        small: dict[str, Any] = state.small
+        first, stop = small["rows"]
+        blocks: list[dict[str, Any]] = [state.blocks[block] for block in state.held]
+        self.rows.restore(first, stop, blocks)
+        self.book.restore((record for block in blocks for record in block["cases"]), small["next_serial"])
+        self.edge.restore(small["edge"])
+        self.barriers.restore(small["barriers"])
+        self.orphans.restore(small["orphans"])
+        self.frontier.restore(small["frontier"])
+        self.gaps.restore(small["gaps"])
+        self.retention.restore(small["retention"])
+        self._begun, self._forgotten = small["begun"], small["forgotten"]
 
     # what may be judged
 
@@ -169,6 +209,7 @@ class Holdings:
         case.copies = [copy for copy in case.copies if copy not in gone]
         case.effects = [effect for effect in case.effects if effect.position not in positions]
         self.book.nbytes += case.nbytes - before
+        self.book.touch(case)
         return bool(old)
 
     def close(self, slot: int) -> None:

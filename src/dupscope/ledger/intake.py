@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.conclude import Concluder
 from dupscope.ledger.cycle import Cycle, padded
-from dupscope.ledger.effects import ENTERED, EffectScreen, Waiting, joined, nothing_waiting, taken
+from dupscope.ledger.effects import (
+    ENTERED,
+    EffectScreen,
+    Waiting,
+    joined,
+    nothing_waiting,
+    taken,
+    waiting_of,
+    waiting_tree,
+)
 from dupscope.ledger.frontier import split
 from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.rows import CASE
 from dupscope.ledger.screen import Screen
 from dupscope.model.batch import EffectBatch, RecordBatch
 from dupscope.model.finding import Reason
+from dupscope.model.plain import Plain
 
 MOST_AT_ONCE = 1 << 16
 """Records screened at once. Sorted probes of the index cost less the more there are."""
@@ -51,6 +62,20 @@ class Intake:
         for sink in range(len(self._held.topology.sinks)):
             new = [batch for batch in cycle.effects if batch.sink == sink and len(batch)]
             self._observe_effects(sink, new, cycle, concluder)
+
+    def export(self) -> dict[str, Plain]:
+        """As plain values."""
+        return {
+            "waiting": [waiting_tree(waiting) for waiting in self.waiting],
+            "acted_to": list(self.acted_to),
+            "suspicious": self.suspicious,
+        }
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        self.waiting = [waiting_of(sink, tree) for sink, tree in enumerate(state["waiting"])]
+        self.acted_to = list(state["acted_to"])
+        self.suspicious = state["suspicious"]
 
     def _pieces(self, batch: RecordBatch) -> Iterator[RecordBatch]:
         """The batch in parts that surely fit into the ring."""
@@ -121,6 +146,7 @@ class Intake:
                     concluder.lose_copy(copy, Reason.EXPIRED)
             self._held.close(slot)
         self._held.rows.state[slot] = CASE
+        self._held.rows.touch(np.array([slot]))
 
     def _start(self, batch: RecordBatch, index: int, cycle: Cycle) -> None:
         """Start a row for a key whose earlier copies are forgotten."""
@@ -143,6 +169,7 @@ class Intake:
         held = self._held
         if len(case.copies) >= held.settings.case_limit and not held.prune(case, concluder.view):
             case.hot = True
+            held.book.touch(case)
             concluder.lose_copy(copy, Reason.HOT_KEY)
             return
         if any(known.position == copy.position and known.content == copy.content for known in case.copies):
@@ -181,6 +208,7 @@ class Intake:
         case = self._held.book.open(slot, fp, effect.cycle)
         if sum(one.sink == effect.sink for one in case.effects) >= self._held.settings.case_limit:
             case.hot = True
+            self._held.book.touch(case)
             concluder.lose_effect(effect, Reason.HOT_KEY)
         else:
             self._held.book.add(case, effect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,11 @@ from dupscope.ledger.intake import Intake, effect_of
 from dupscope.ledger.judge import Verdict, judge, sink_stage
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
+from dupscope.ledger.state import LedgerState
 from dupscope.ledger.view import View
 from dupscope.model.batch import I64, Bools
 from dupscope.model.finding import Reason
+from dupscope.model.plain import Plain
 from dupscope.model.position import PartitionTable, offset_of, pack, slot_of
 from dupscope.model.topology import Topology
 
@@ -133,6 +136,47 @@ class Ledger:
         if self.held.last_view is not None:
             for case in self.held.book.cases.values():
                 yield from self.held.lines(case, self.held.last_view)
+
+    # ------------------------------------------------------------------ what is stored
+
+    def export(self, *, whole: bool = False) -> LedgerState:
+        """The state between two cycles: of rows and cases what changed since the last export, or all."""
+        state = self.held.export(whole=whole)
+        state.small["intake"] = self.intake.export()
+        state.small["ledger"] = {
+            "unbalanced": self._numbers(self.unbalanced),
+            "lacking": self._numbers(self._lacking),
+            "unpassed": self._numbers(self._unpassed),
+            "due": self._numbers_due(),
+            "since_ms": dict(self._since_ms),
+            "gone_past": list(self._gone_past),
+            "now_ms": self._now_ms,
+        }
+        return state
+
+    def restore(self, state: LedgerState) -> None:
+        """Go on from an export, with all blocks, of a ledger of the same pipeline; before the first cycle."""
+        self.held.restore(state)
+        small: Any = state.small
+        self.intake.restore(small["intake"])
+        own = small["ledger"]
+        self.unbalanced = self._cases(own["unbalanced"])
+        self._lacking, self._unpassed = self._cases(own["lacking"]), self._cases(own["unpassed"])
+        self._due = defaultdict(set, {number: self._cases(rows) for number, rows in own["due"].items()})
+        self._since_ms = dict(own["since_ms"])
+        self._gone_past, self._now_ms = tuple(own["gone_past"]), own["now_ms"]
+
+    def _numbers_due(self) -> Plain:
+        due = {number: self._numbers(cases) for number, cases in self._due.items()}
+        return {number: rows for number, rows in due.items() if len(rows)}
+
+    def _numbers(self, cases: Iterable[Case]) -> I64:
+        """The rows of those cases that are held."""
+        slots = np.array(sorted(case.slot for case in cases if case.slot >= 0), np.int64)
+        return np.sort(self.held.rows.numbers(slots))
+
+    def _cases(self, numbers: I64) -> set[Case]:
+        return {self.held.book.cases[slot] for slot in (numbers % self.held.rows.capacity).tolist()}
 
     # ------------------------------------------------------------------ judging
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.rows import CASE, Freed, Rows, unexplained
 from dupscope.model.batch import I64, Bools
 from dupscope.model.finding import Layer, Reason
+from dupscope.model.plain import Plain
 from dupscope.model.topology import Topology
 
 
@@ -60,6 +62,15 @@ class Orphans:
         after = self.count()
         return {mirror: count - after.get(mirror, 0) for mirror, count in before.items()}
 
+    def export(self) -> list[Plain]:
+        """As plain values, rows by number."""
+        return [[g.cycle, g.since_ms, g.mirror, self._rows.numbers(g.slots)] for g in self._groups]
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        capacity = self._rows.capacity
+        self._groups = [_Group(cycle, ms, mirror, rows % capacity) for cycle, ms, mirror, rows in state]
+
     def count(self) -> dict[int, int]:
         """Open suspects by mirror."""
         counts: dict[int, int] = {}
@@ -80,6 +91,7 @@ class Orphans:
 
     def _close(self, mirror: int, slots: I64, reason: Reason, outcome: Outcome) -> None:
         if len(slots):
+            self._rows.touch(slots)
             self._rows.state[slots] |= unexplained(mirror)
             outcome.unverified[Layer.MIRROR, self._topology.logs[mirror].name, reason] += len(slots)
             self._close_effects(mirror, slots, reason, outcome)

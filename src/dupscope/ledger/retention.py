@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from dupscope.ledger.edge import Edge
 from dupscope.ledger.rows import CASE, Freed, Rows
 from dupscope.ledger.settings import FUTURE_MS
 from dupscope.model.batch import I64, Bools
+from dupscope.model.plain import Plain
 
 BLOCK_SHARE = 16
 """The ring is freed in blocks of one part in this many of its rows."""
@@ -50,6 +52,14 @@ class Retention:
     evictions: int = 0
     evicted_until: int | None = None
 
+    def export(self) -> list[Plain]:
+        """As plain values."""
+        return [self.evictions, self.evicted_until]
+
+    def restore(self, state: Any) -> None:  # noqa: ANN401 - what `export` gave
+        """Go on from there."""
+        self.evictions, self.evicted_until = state
+
     def make_room(self, count: int, now_ms: int) -> None:
         """Evict until `count` rows fit."""
         while len(self.rows) and self.rows.room < count:
@@ -72,6 +82,7 @@ class Retention:
         last = self.book.cases[slot].last_timestamp
         self.on_close(slot)
         self.rows.set_timestamp(np.array([slot]), np.array([last]))
+        self.rows.touch(np.array([slot]))
         self.evictions += 1
 
     def expire(self) -> None:
@@ -85,7 +96,7 @@ class Retention:
             self._free(slots, keep=slots[~dead])
 
     def _block(self) -> int:
-        return max(SMALLEST_BLOCK, self.rows.capacity // BLOCK_SHARE)
+        return max(SMALLEST_BLOCK, self.rows.limit // BLOCK_SHARE)
 
     def _expiry_block(self) -> int:
         return max(SMALLEST_BLOCK, len(self.rows) // BLOCK_SHARE)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dupscope.ledger.directory import Directory
 from dupscope.model.batch import I64, U64, Bools
+from dupscope.model.plain import Column, Plain
 from dupscope.model.topology import Topology
 
 CASE = 1
@@ -54,6 +56,9 @@ def bytes_per_key(topology: Topology) -> int:
 class Rows:
     """Columns addressed by slot = row number modulo capacity; row numbers only grow.
 
+    Whoever changes columns of rows, or a case that has its place in one, says so by `touch`. At most `limit`
+    rows are held; only after a restore with a smaller limit there may be more for a while.
+
     position[log]   packed position of the one copy in that log, 0 for none
     content         as in `RecordBatch`; of the source copy once there is one
     effect_id, at   of the one effect of a sink; `at` is the delay after the row's timestamp in ms, saturating
@@ -62,14 +67,21 @@ class Rows:
     only as rows are used, so an unused capacity costs nothing.
     """
 
-    def __init__(self, topology: Topology, capacity: int) -> None:
-        self.capacity = capacity
+    def __init__(self, topology: Topology, limit: int, block_rows: int = 1 << 15) -> None:
+        self.limit = limit
         self.first = 0
         self.next = 0
         self.directory = Directory()
+        self._block_rows = block_rows
         self._sources = topology.sources
         self._upstream = [log.upstream for log in topology.logs]
-        logs, sinks = len(topology.logs), len(topology.sinks)
+        self._shape = len(topology.logs), len(topology.sinks)
+        self._allocate(limit)
+
+    def _allocate(self, capacity: int) -> None:
+        logs, sinks = self._shape
+        self.capacity = capacity
+        self._dirty = np.zeros(capacity // self._block_rows + 1, np.bool_)
         self._wide = np.zeros((capacity, 2 + logs), np.uint64)
         self._half = np.zeros((capacity, 1 + 2 * sinks), np.uint32)
         self._time_hi = np.zeros(capacity, np.uint16)
@@ -95,7 +107,11 @@ class Rows:
     @property
     def room(self) -> int:
         """Rows that can be appended before the ring is full."""
-        return self.capacity - len(self)
+        return self.limit - len(self)
+
+    def touch(self, slots: I64) -> None:
+        """These rows, or their cases, have changed since they were exported."""
+        self._dirty[slots // self._block_rows] = True
 
     def slots(self, count: int) -> I64:
         """Slots of the `count` oldest rows."""
@@ -173,6 +189,7 @@ class Rows:
             self.set_timestamp(place, timestamp[part])
         self.next += len(fp_hi)
         self.directory.insert(fp_lo, slots)
+        self.touch(slots)
         return slots
 
     def _spans(self, count: int) -> Iterator[tuple[slice, slice]]:
@@ -195,6 +212,7 @@ class Rows:
         for table in (self._wide[:, 1:], self._half, self._bits):
             table[slot] = 0
         self._time_hi[slot] = 0
+        self.touch(np.array([slot]))
 
     def repeat(self, slots: I64) -> I64:
         """Append the same rows again, which makes the old ones stale. Returns the new slots, in order."""
@@ -206,6 +224,7 @@ class Rows:
         for table in (self._wide, self._half, self._bits):
             table[new] = table[old]
         self._time_hi[new] = self._time_hi[old]
+        self.touch(new)
         self.directory.insert(low[order], new)
         inverse = np.empty(len(order), np.int64)
         inverse[order] = new
@@ -217,3 +236,76 @@ class Rows:
         stale[self.slots(count)] = True
         self.directory.forget(stale)
         self.first += count
+
+    # ------------------------------------------------------------------ stored blocks
+
+    @property
+    def blocks(self) -> range:
+        """Numbers of the blocks that hold rows."""
+        return range(self.first // self._block_rows, -(-self.next // self._block_rows))
+
+    def changed_blocks(self) -> list[int]:
+        """Blocks with rows that were touched since `settle`."""
+        size = self._block_rows
+        slots = (np.flatnonzero(self._dirty)[:, None] * size + np.arange(size)).ravel()
+        slots = slots[slots < self.capacity]
+        return [int(block) for block in np.unique(self.numbers(slots[self.is_live(slots)]) // size)]
+
+    def settle(self) -> None:
+        """All that was touched was exported."""
+        self._dirty[:] = False
+
+    def number_of(self, slot: int) -> int:
+        """The number of a live row."""
+        return self.first + (slot - self.first) % self.capacity
+
+    def block_of(self, slot: int) -> int:
+        """The block of a live row."""
+        return self.number_of(slot) // self._block_rows
+
+    def export(self, blocks: Iterable[int]) -> dict[int, dict[str, Plain]]:
+        """The rows of some blocks. Scans the directory once."""
+        spans = {block: self._span(block) for block in blocks}
+        low = self._low_halves([slots for _, slots in spans.values()])
+        exported: dict[int, dict[str, Plain]] = {}
+        for block, (first, slots) in spans.items():
+            columns = {name: table[slots] for name, table in self._tables().items()}
+            exported[block] = {"first": first, "low": low[slots], **columns}
+        return exported
+
+    def restore(self, first: int, stop: int, blocks: Iterable[dict[str, Any]]) -> None:
+        """Take the rows from `first` to `stop`, exported before, into an empty ring."""
+        if stop - first > self.capacity:
+            self._allocate(stop - first)
+        self.first, self.next = first, stop
+        low, slots = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        for block in blocks:
+            numbers = np.arange(block["first"], block["first"] + len(block["low"]), dtype=np.int64)
+            held = slice(*np.searchsorted(numbers, (first, stop)))
+            where = numbers[held] % self.capacity
+            for name, table in self._tables().items():
+                table[where] = block[name][held]
+            low.append(block["low"][held])
+            slots.append(where)
+        keys = np.concatenate(low)
+        order = np.argsort(keys, kind="stable")
+        self.directory.insert(keys[order], np.concatenate(slots)[order])
+
+    def _span(self, block: int) -> tuple[int, I64]:
+        """The first live row of a block, and the slots of all."""
+        first = max(self.first, block * self._block_rows)
+        stop = min(self.next, (block + 1) * self._block_rows)
+        return first, np.arange(first, stop, dtype=np.int64) % self.capacity
+
+    def _low_halves(self, wanted: list[I64]) -> U64:
+        """The low halves of the fingerprints of some live rows, by slot."""
+        marked = np.zeros(self.capacity, np.bool_)
+        for slots in wanted:
+            marked[slots] = True
+        keys, rows = self.directory.entries(marked)
+        low = np.empty(self.capacity, np.uint64)
+        low[rows] = keys
+        return low
+
+    def _tables(self) -> dict[str, Column]:
+        return {"wide": self._wide, "half": self._half, "time_hi": self._time_hi, "bits": self._bits}

@@ -123,6 +123,7 @@ class Screen:
     def _place(self, batch: RecordBatch, picked: I64, slots: I64) -> tuple[I64, dict[int, I64]]:
         """Enter fitting records into their rows. Returns new orphans and the rows paired, by mirror."""
         rows, log = self.rows, batch.log
+        rows.touch(slots)
         rows.position[log][slots] = batch.position[picked]
         if self.topology.is_source(log):
             rows.content[slots] = batch.content[picked]

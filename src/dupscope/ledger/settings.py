@@ -13,7 +13,7 @@ class LedgerSettings:
     """Durations in milliseconds.
 
     `memory_bytes` bounds rows and cases together; `case_limit` the copies, and the effects, of one case.
-    `keep_lines`: forgotten cases leave their line for the ledger file.
+    `keep_lines`: forgotten cases leave their line for the ledger file. `block_rows` rows are stored together.
     """
 
     window_ms: int = 24 * 3600 * 1000
@@ -21,3 +21,4 @@ class LedgerSettings:
     memory_bytes: int = 1 << 30
     case_limit: int = 1000
     keep_lines: bool = False
+    block_rows: int = 1 << 15

@@ -36,6 +36,11 @@ def unseal(blob: object, place: str) -> Any:  # noqa: ANN401 - a tree; its owner
     return _DECODER.decode(payload)
 
 
+def checksum_of(blob: bytes) -> int:
+    """The checksum that a BLOB carries, in 63 bits."""
+    return int.from_bytes(blob[len(_MAGIC) + 1 : _HEADER_BYTES], "big") >> 1
+
+
 def _checksum(payload: bytes, place: str) -> bytes:
     digest = xxhash.xxh3_64(place.encode())
     digest.update(payload)

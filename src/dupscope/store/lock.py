@@ -32,9 +32,8 @@ class WriterLock:
             os.close(self._file)
             if error.errno not in {errno.EAGAIN, errno.EACCES}:
                 raise StoreError(f"state.path {folder}: cannot be locked: {error.strerror}") from error
-            raise StoreError(
-                f"state.path {folder}: is in use by {holder}; stop that one, or give this one a folder of its own"
-            ) from None
+            advice = "stop that one, or give this one a folder of its own"
+            raise StoreError(f"state.path {folder}: is in use by {holder}; {advice}") from None
         self._sign()
 
     def release(self) -> None:

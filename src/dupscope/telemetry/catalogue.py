@@ -33,6 +33,7 @@ class Metric:
     start     the value of a series that nothing has fed yet; None: the series is absent until then,
               since 0 would claim something
     beyond    for a gauge by topic: how the topics beyond the label budget become one value
+    survives  a gauge that is stored and goes on after a restart, as counters and histograms do
     """
 
     name: str
@@ -44,8 +45,14 @@ class Metric:
     buckets: tuple[float, ...] = ()
     start: float | None = 0.0
     beyond: Literal["sum", "min", "max"] = "sum"
+    survives: bool = False
     stability: Literal["stable", "development"] = "stable"
     since: str = "0.1.0"
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its values go on after a restart."""
+        return self.survives or self.type is not Type.GAUGE
 
     @property
     def full_name(self) -> str:
@@ -112,6 +119,7 @@ CATALOGUE: tuple[Metric, ...] = (
         "seconds",
         ("pipeline", "layer", "stage"),
         "When the latest duplicate was detected; 0 if none was.",
+        survives=True,
     ),
     Metric(
         "sink_extra_copies_total",
@@ -200,6 +208,7 @@ CATALOGUE: tuple[Metric, ...] = (
         ("pipeline", "stage", "cluster", "topic"),
         "Largest timestamp of a record read from the physical topic; 0 if none was.",
         beyond="max",
+        survives=True,
     ),
     Metric(
         "tail_errors_total",
@@ -298,6 +307,35 @@ CATALOGUE: tuple[Metric, ...] = (
         (),
         "How long it took to commit a cycle.",
         buckets=COMMIT_BUCKETS,
+    ),
+    Metric(
+        "store_writable",
+        G,
+        "",
+        (),
+        "1 while the last commit could be written, else 0: nothing is read then, and nothing is lost.",
+        start=1.0,
+    ),
+    Metric(
+        "store_bytes",
+        G,
+        "bytes",
+        (),
+        "Bytes of the stored state on disk.",
+    ),
+    Metric(
+        "store_resets_total",
+        C,
+        "resets",
+        (),
+        "Times that the stored state was found damaged or lost and begun anew.",
+    ),
+    Metric(
+        "restored_ratio",
+        G,
+        "",
+        (),
+        "Share of the stored state that was read at the start; 1 once all was.",
     ),
     Metric(
         "build_info",

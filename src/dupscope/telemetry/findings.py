@@ -21,7 +21,7 @@ class FindingLog:
     """Writes findings as log lines; what is over the rate is counted, and the count is logged.
 
     `per_second` is also the burst; 0 means no limit. `clock` is monotonic, in seconds. Called by the loop
-    only, after the commit that holds the findings.
+    only: `wants` before the commit that holds the findings, since it counts, and `write` after it.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class FindingLog:
         self._suppressed: Counter[str] = Counter()
         self._reported_at = self._filled_at
 
+    def wants(self, findings: Iterable[Finding]) -> list[bool]:
+        """Which of some findings get a line. Counts those that do not."""
+        self._fill(self._clock())
+        return [self._admits(finding) for finding in findings]
+
     def write(self, findings: Iterable[Finding]) -> None:
-        """Log a cycle's findings. Call it every cycle, also without any: it reports what was suppressed."""
-        now = self._clock()
-        self._fill(now)
+        """Log findings. Call it after every commit, also without any: it reports what was suppressed."""
         for finding in findings:
-            if self._take():
-                self._logger.warning("duplicate", **finding_fields(finding))
-            else:
-                self._suppressed[finding.pipeline] += 1
-                self._metrics.add("findings_dropped_total", (finding.pipeline, LOG_OUTPUT))
+            self._logger.warning("duplicate", **finding_fields(finding))
+        now = self._clock()
         if now - self._reported_at >= REPORT_INTERVAL_SECONDS:
             self._report(now)
 
@@ -57,6 +57,13 @@ class FindingLog:
     def _fill(self, now: float) -> None:
         refill = (now - self._filled_at) * self._per_second
         self._tokens, self._filled_at = min(self._tokens + refill, float(self._per_second)), now
+
+    def _admits(self, finding: Finding) -> bool:
+        if self._take():
+            return True
+        self._suppressed[finding.pipeline] += 1
+        self._metrics.add("findings_dropped_total", (finding.pipeline, LOG_OUTPUT))
+        return False
 
     def _take(self) -> bool:
         if self._per_second and self._tokens < 1:

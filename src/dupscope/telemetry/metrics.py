@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from prometheus_client.registry import CollectorRegistry
 
 from dupscope.model.finding import Finding
+from dupscope.model.plain import Plain
+from dupscope.telemetry.catalogue import BY_NAME
 from dupscope.telemetry.exposition import SnapshotCollector, expose
 from dupscope.telemetry.shape import Labels, PipelineShape
 from dupscope.telemetry.totals import TOPIC_BUDGET, Snapshot, Totals
@@ -56,6 +60,8 @@ class Metrics:
             self._totals.declare(shape)
         self._totals.set("build_info", (version, platform.python_version()), 1)
         self._published = Published(self._totals.freeze(), RunState(False, "starting", 0.0, 0.0))
+        self.are_withheld = False
+        """Nothing may be shown, since counters are not known yet: a counter that falls is a false alarm."""
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(SnapshotCollector(lambda: self._published.snapshot))
 
@@ -73,6 +79,10 @@ class Metrics:
         """Raise a counter."""
         self._totals.add(name, labels, amount)
 
+    def raise_to(self, name: str, labels: Labels, value: float) -> None:
+        """Raise a counter that is kept elsewhere to its value there."""
+        self._totals.add(name, labels, max(0.0, value - self._totals.value(name, labels)))
+
     def set(self, name: str, labels: Labels, value: float) -> None:
         """Give a gauge its present value."""
         self._totals.set(name, labels, value)
@@ -87,8 +97,46 @@ class Metrics:
 
     def publish(self, state: RunState) -> None:
         """Make everything since the last call visible at once."""
+        self.are_withheld = False
         self._published = Published(self._totals.freeze(), state)
+
+    def amend(self, state: RunState, gauges: Mapping[str, float]) -> None:
+        """Publish a state and gauges without labels; nothing else that changed since the last `publish`."""
+        shown = self._published.snapshot
+        values = dict(shown.values)
+        for name, value in gauges.items():
+            self._totals.set(name, (), value)
+            values[name] = MappingProxyType({(): value})
+        self._published = Published(Snapshot(MappingProxyType(values), shown.histograms), state)
+
+    # ------------------------------------------------------------------ what is stored
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything that is stored changed since the last `settle`."""
+        return self._totals.has_changed
+
+    def changed(self, *, everything: bool = False) -> list[Plain]:
+        """Stored values that changed since `settle`, or all."""
+        return self._totals.everything() if everything else self._totals.changed()
+
+    def settle(self) -> None:
+        """What `changed` gave was stored."""
+        self._totals.settle()
+
+    def restore(self, stored: Iterable[Plain]) -> None:
+        """Go on from stored values, those of the pipelines that there are."""
+        names = {shape.name for shape in self.shapes}
+        kept = [each for each in stored if _pipeline_of(each) in {None, *names}]
+        self._totals.restore(kept)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition of what is published, and its content type, for an Accept header."""
         return expose(self.registry, accept)
+
+
+def _pipeline_of(stored: Any) -> str | None:  # noqa: ANN401 - a stored tree
+    """The pipeline of a stored value; None where its metric has none."""
+    name, labels, _ = stored
+    metric = BY_NAME.get(name)
+    return labels[0] if metric is not None and metric.labels[:1] == ("pipeline",) else None

@@ -237,6 +237,9 @@ class _Exchange(BaseHTTPRequestHandler):
         self.do_GET()
 
     def _metrics(self) -> None:
+        if self.server.metrics.are_withheld:
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"the stored counters are being read\n")
+            return
         body, content_type = self.server.metrics.render(self.headers.get("Accept", ""))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if gzip_accepted(self.headers.get("Accept-Encoding", "")):

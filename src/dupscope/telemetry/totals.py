@@ -6,7 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
+from dupscope.model.plain import Plain
 from dupscope.telemetry.catalogue import BY_NAME, CATALOGUE, Metric, Type
 from dupscope.telemetry.shape import Labels, PipelineShape, series
 
@@ -61,6 +63,7 @@ class Totals:
     _histograms: dict[str, dict[Labels, Histogram]] = field(default_factory=dict)
     _topics: dict[tuple[str, bool], set[str]] = field(default_factory=dict)
     _beyond: dict[tuple[str, Labels], dict[str, float]] = field(default_factory=dict)
+    _changed: set[tuple[str, Labels]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for metric in CATALOGUE:
@@ -84,6 +87,12 @@ class Totals:
             raise ValueError(f"{name}: a counter cannot change by {amount}")
         child, values = self._within_budget(metric, labels), self._values[name]
         values[child] = values.get(child, 0) + amount
+        if amount:
+            self._changed.add((name, child))
+
+    def value(self, name: str, labels: Labels) -> float:
+        """The present value of a counter or gauge, 0 where there is none."""
+        return self._values[name].get(labels, 0.0)
 
     def set(self, name: str, labels: Labels, value: float) -> None:
         """Give a gauge its present value."""
@@ -93,6 +102,8 @@ class Totals:
             topics = self._beyond.setdefault((name, child), {})
             topics[labels[metric.labels.index("topic")]] = value
             value = _FOLDS[metric.beyond](topics.values())
+        if metric.survives and self._values[name].get(child) != value:
+            self._changed.add((name, child))
         self._values[name][child] = value
 
     def observe(self, name: str, labels: Labels, value: float) -> None:
@@ -109,6 +120,54 @@ class Totals:
             counts[bisect_left(metric.buckets, seconds)] += 1
             total += seconds
         self._histograms[name][labels] = Histogram(tuple(counts), total)
+        self._changed.add((name, labels))
+
+    # ------------------------------------------------------------------ what is stored
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether a stored value changed since `settle`."""
+        return bool(self._changed)
+
+    def settle(self) -> None:
+        """What changed was stored."""
+        self._changed.clear()
+
+    def changed(self) -> list[Plain]:
+        """Stored values that changed since `settle`: name, labels, and value or counts and sum."""
+        return [self._stored(name, labels) for name, labels in sorted(self._changed)]
+
+    def everything(self) -> list[Plain]:
+        """All stored values."""
+        names = [metric.name for metric in CATALOGUE if metric.is_stored]
+        return [
+            self._stored(name, labels)
+            for name in names
+            for labels in sorted(self._values.get(name) or self._histograms.get(name) or ())
+        ]
+
+    def restore(self, stored: Iterable[Any]) -> None:
+        """Go on from stored values, later ones instead of earlier ones, as far as the catalogue has them."""
+        for name, labels, value in stored:
+            metric = BY_NAME.get(name)
+            if metric is not None and metric.is_stored and len(labels) == len(metric.labels):
+                self._restore(metric, tuple(labels), value)
+
+    def _restore(self, metric: Metric, labels: Labels, value: Any) -> None:  # noqa: ANN401 - a stored tree
+        if metric.type is not Type.HISTOGRAM:
+            if OVERFLOW not in labels:
+                self._within_budget(metric, labels)
+            self._values[metric.name][labels] = value
+        elif len(value[0]) == len(metric.buckets) + 1:
+            self._histograms[metric.name][labels] = Histogram(tuple(value[0]), value[1])
+
+    def _stored(self, name: str, labels: Labels) -> Plain:
+        if name in self._values:
+            return [name, list(labels), self._values[name][labels]]
+        histogram = self._histograms[name][labels]
+        return [name, list(labels), [list(histogram.counts), histogram.sum]]
+
+    # ------------------------------------------------------------------ what is shown
 
     def freeze(self) -> Snapshot:
         """All values as they are now."""

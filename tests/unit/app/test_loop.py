@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from dupscope.app.commits import Commits
 from dupscope.app.loop import Loop
 from dupscope.app.replays import DeclaredReplays
+from dupscope.app.restore import Restorer
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.forensics.ledgerfile import LedgerFile
+from dupscope.model.errors import StoreUnwritableError
 from dupscope.model.finding import Layer
-from dupscope.store.commit import Commit, Store
+from dupscope.store.commit import Commit, no_step
+from dupscope.store.store import Store
 from dupscope.telemetry.findings import FindingLog
 from dupscope.telemetry.metrics import Metrics
 
@@ -28,15 +32,19 @@ class Lines:
         self.lines.append({"event": event, **fields})
 
 
-@dataclass
 class WatchedStore(Store):
     """Does something at each commit, before it is done."""
 
-    before: Callable[[Commit], None] = lambda _: None
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        super().__init__(folder)
+        self.before: Callable[[Commit], None] = lambda _: None
+        self.seen: list[Commit] = []
 
-    def commit(self, unit: Commit) -> None:
-        self.before(unit)
-        super().commit(unit)
+    def commit(self, commit: Commit) -> None:
+        self.before(commit)
+        super().commit(commit)
+        self.seen.append(commit)
 
 
 @dataclass
@@ -44,14 +52,16 @@ class Run:
     """A loop over one pipeline, and what it shows."""
 
     watch: PipelineWatch
-    store: WatchedStore = field(default_factory=WatchedStore)
+    store: WatchedStore
     log: Lines = field(default_factory=Lines)
 
     def __post_init__(self) -> None:
         self.metrics = Metrics([shape_of(self.watch.settings)], "1.2.3")
         findings = FindingLog(self.log, self.metrics, 0)
         replays = DeclaredReplays(Path("absent.yaml"), {})
-        self.loop = Loop([self.watch], self.store, self.metrics, findings, replays)
+        restored = Restorer(self.store, self.metrics, no_step, lambda: False).restore(lambda: [self.watch])
+        self.commits = Commits(self.store, restored, self.metrics, findings)
+        self.loop = Loop([self.watch], self.commits, self.metrics, replays)
 
     def to_the_end(self, path: Path | None = None) -> None:
         file = LedgerFile(path)
@@ -64,11 +74,18 @@ class Run:
 
 
 @pytest.fixture
-def run(online) -> Run:
+def store(tmp_path: Path) -> Iterator[WatchedStore]:
+    store = WatchedStore(tmp_path / "state")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def run(online, store) -> Run:
     """Two produce duplicates and one mirror duplicate wait to be found."""
     online.produce(*range(9), 4, 4)
     online.mirror(*range(9), 4, 4, 7)
-    return Run(online.watch())
+    return Run(online.watch(), store)
 
 
 class TestUntilCaughtUp:
@@ -85,11 +102,27 @@ class TestUntilCaughtUp:
         assert sorted(len(line["source"]) for line in lines) == [1, 3]
 
     def test_commits_where_it_is(self, run: Run):
-        """The last commit holds the next offset of every partition and the bytes read of every audit log."""
+        """The last commit holds the next offset of every partition; a next start has nothing to replay."""
         run.to_the_end()
-        last = run.store.last
-        assert sum(last.positions["payments"].values()) == 11 + 12
-        assert last.audited == {"payments": {0: 0}}
+        last = run.store.seen[-1]
+        tails = last.pipelines["payments"].watch["tails"]
+        assert sum(sum(tail["positions"].values()) for tail in tails) == 11 + 12
+        assert last.is_checkpoint
+
+
+class TestRestart:
+    def test_goes_on(self, run: Run, online, store: WatchedStore):
+        """What was found is not found again, counters go on, and what came meanwhile is judged by it."""
+        run.to_the_end()
+        online.produce(2)
+        online.mirror(2, 5)
+        again = Run(online.watch(), store)
+        assert again.duplicates == 3
+        again.to_the_end()
+        assert [line["layer"] for line in again.log.lines] == ["produce", "mirror"]
+        assert again.duplicates == 5
+        assert again.metrics.published.snapshot.sum("records_total") == 11 + 12 + 3
+        assert len(again.metrics.published.state.findings) == 5
 
 
 class TestCommitThenPublish:
@@ -111,43 +144,60 @@ class TestCommitThenPublish:
 
         def fail(unit: Commit) -> None:
             if unit.findings:
-                raise OSError("disk full")
+                run.loop.stop()
+                raise StoreUnwritableError("disk full")
 
         run.store.before = fail
-        with pytest.raises(OSError, match="disk full"):
-            run.to_the_end()
+        run.to_the_end()
         assert run.duplicates == 0
         assert run.log.lines == []
         assert run.metrics.published.state.findings == ()
+        assert run.metrics.published.snapshot.sum("store_writable") == 0
+
+    def test_later(self, run: Run):
+        """Once it can be committed after all, it is shown once."""
+        failed = []
+
+        def fail_once(unit: Commit) -> None:
+            if unit.findings and not failed:
+                failed.append(unit)
+                raise StoreUnwritableError("disk full")
+
+        run.store.before = fail_once
+        run.to_the_end()
+        assert run.duplicates == 3
+        assert len(run.log.lines) == 3
+        assert run.metrics.published.snapshot.sum("store_writable") == 1
 
 
 class TestStop:
     def test_finishes_the_cycle(self, run: Run):
         """A stop in the middle of a cycle: that cycle is committed and published, and no other begins."""
-        commits = []
 
         def stop(unit: Commit) -> None:
-            commits.append(unit)
-            run.loop.stop()
+            if unit.number:
+                run.loop.stop()
 
         run.store.before = stop
         run.loop.run(LedgerFile(None))
-        assert len(commits) == 1
+        number = run.commits.number
+        assert [commit.number for commit in run.store.seen] == [0, number, number]
         shown = run.metrics.published.snapshot.sum("records_total")
-        assert shown == sum(commits[0].positions["payments"].values())
+        tails = run.store.seen[-1].pipelines["payments"].watch["tails"]
+        assert shown == sum(sum(tail["positions"].values()) for tail in tails)
 
     def test_before_it_runs(self, run: Run):
-        """Stopped before it began, it does nothing."""
+        """Stopped before it began, it reads nothing."""
         run.loop.stop()
         run.loop.run(LedgerFile(None))
-        assert run.store.last is None
+        assert {commit.number for commit in run.store.seen} == {0}
 
 
 class TestNotReady:
-    def test_says_what_it_waits_for(self, offline):
+    def test_says_what_it_waits_for(self, offline, store):
         """While nothing can be read, it lives, is not ready and names the stages."""
-        run = Run(offline.watch())
-        run.store.before = lambda unit: run.loop.stop()
+        run = Run(offline.watch(), store)
+        run.store.before = lambda unit: run.loop.stop() if unit.number else None
         run.loop.run(LedgerFile(None))
         state = run.metrics.published.state
         assert not state.ready

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dupscope.app.publish import CommitTimer, Publisher
+from dupscope.app.publish import Publisher
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import Reads
 from dupscope.ledger.outcome import Outcome
@@ -165,13 +165,3 @@ class TestState:
         publisher.state()
         publisher.state()
         assert published().value("index_evictions_total", "payments") == 7
-
-
-class TestCommitTimer:
-    def test_observes(self, metrics, published):
-        """One commit, one observation; a commit that fails counts as well."""
-        with CommitTimer(metrics):
-            pass
-        with pytest.raises(OSError, match="disk"), CommitTimer(metrics):
-            raise OSError("disk")
-        assert sum(published().histograms["commit_duration_seconds"][()].counts) == 2

@@ -1,0 +1,159 @@
+"""The SQLite file: how it is opened, its schema, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dupscope.model.errors import StoreDamagedError, StoreError, StoreUnwritableError
+from dupscope.store.frame import FORMAT
+
+DATABASE_FILE = "dupscope.db"
+APPLICATION_ID = 0x64757073
+"""Marks the file as ours ("dups")."""
+
+PAGE_BYTES = 16384
+"""Bulk writes want large pages (facts: 65,536 halves their cost), a quiet pipeline's commits small ones."""
+
+WAL_PAGES = 1024
+"""The write-ahead log is copied into the file once it has this many pages."""
+
+WAL_BYTES_KEPT = 32 << 20
+BUSY_MS = 5000
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE journal (seq INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE blocks (
+    pipeline TEXT NOT NULL, block INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (pipeline, block)
+);
+CREATE TABLE findings (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, detected_ms INTEGER NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX findings_by_time ON findings (detected_ms);
+"""
+"""
+meta      `checkpoint` (totals, sequence numbers, the blocks that there must be) and `pipeline/NAME`
+journal   what was committed since the checkpoint, one row a commit, without a gap
+blocks    rows of the index with their cases, as of the checkpoint
+findings  every duplicate; `body` is sealed JSON
+"""
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
+_UNWRITABLE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+}
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """The writer's connection; a file that does not exist is created.
+
+    Raises StoreDamagedError, StoreUnwritableError, and StoreError where the file is newer than this program.
+    """
+    path = folder / DATABASE_FILE
+    with translated(path):
+        if not path.exists():
+            _create(path)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_MS / 1000)
+        try:
+            _check_format(connection, path)
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def connect_reader(folder: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, beside a writer. Raises StoreError where there is no store."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        raise StoreError(f"{folder}: no state is stored there yet; 'dupscope run' creates it")
+    with translated(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.execute("PRAGMA query_only = ON")
+        _check_format(connection, path)
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors, and those of the file system, as ours."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnwritableError(f"{path}: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = -1 if code is None else code & 0xFF
+        if primary in _UNWRITABLE:
+            raise StoreUnwritableError(f"{path}: {error}") from error
+        if primary in _DAMAGED or isinstance(error, sqlite3.DatabaseError):
+            raise StoreDamagedError(f"{path}: {error}", "corrupt") from error
+        raise
+
+
+def check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Read every page. Raises StoreDamagedError where the file's structure is broken."""
+    with translated(path):
+        found = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+    if found != ["ok"]:
+        raise StoreDamagedError(f"{path}: {str(found[0])[:200]}", "corrupt")
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a database that cannot be used, and what belongs to it; an earlier one goes."""
+    kept = folder / f"{DATABASE_FILE}.damaged"
+    for suffix in ("", "-wal", "-shm"):
+        old = folder / f"{DATABASE_FILE}{suffix}"
+        new = folder / f"{DATABASE_FILE}.damaged{suffix}"
+        if old.exists():
+            old.replace(new)
+        else:
+            new.unlink(missing_ok=True)
+    return kept
+
+
+def _create(path: Path) -> None:
+    """Make a database with its schema; it has its name only when it is whole, so an empty file is a loss."""
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    connection = sqlite3.connect(draft, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(
+            f"BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {FORMAT}; COMMIT;"
+        )
+    finally:
+        connection.close()
+    draft.replace(path)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID or not found:
+        raise StoreDamagedError(f"{path}: is no store of dupscope", "foreign")
+    if found > FORMAT:
+        raise StoreError(
+            f"{path}: was written by a newer dupscope (format {found}; this one knows up to {FORMAT}); "
+            "run that version again, or give this one a state.path of its own"
+        )

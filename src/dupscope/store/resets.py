@@ -1,0 +1,31 @@
+"""How often a store had to be begun anew: counted beside the database, which may be what was lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESETS_FILE = "resets"
+
+
+class ResetCount:
+    """A number in a file. What cannot be read counts as 0, what cannot be written is kept in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / RESETS_FILE
+        self.value = self._read()
+
+    def increase(self) -> None:
+        """One more."""
+        self.value += 1
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_text(f"{self.value}\n", "ascii")
+            draft.replace(self._path)
+        except OSError:
+            return
+
+    def _read(self) -> int:
+        try:
+            return int(self._path.read_text("ascii"))
+        except (OSError, ValueError):
+            return 0

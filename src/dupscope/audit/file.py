@@ -9,6 +9,7 @@ import numpy as np
 from dupscope.audit.follow import FollowedFile
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.places import Places, Resolver
+from dupscope.audit.position import AuditPosition
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
 from dupscope.audit.settings import AuditSettings
 from dupscope.fingerprint.columns import Fingerprinter
@@ -32,16 +33,25 @@ class AuditFile:
         self._file = FollowedFile(settings.path, settings.max_line_bytes)
 
     @property
-    def position(self) -> int:
-        """Bytes of the file that have been read: what lies before is in the batches given so far."""
+    def position(self) -> AuditPosition:
+        """How far which file was read: what lies before is in the batches given so far."""
         return self._file.position
 
-    def seek(self, position: int) -> None:
-        """Go on at a position that an earlier reader of the file had."""
+    @property
+    def offset(self) -> int:
+        """Bytes read since the file was opened or sought, also of files that had its path before."""
+        return self._file.offset
+
+    def seek(self, position: AuditPosition) -> None:
+        """Go on where an earlier reader was, before the first read.
+
+        A file that was renamed since is found in its folder and read to its end. One that is gone, cut or not
+        the same any more counts as rotated: the one that has the path is read from its start then.
+        """
         self._file.position = position
 
     def size(self) -> int:
-        """The position behind the last whole line as of now; 0 while there is none."""
+        """The `offset` behind the last whole line as of now; 0 while there is none."""
         return self._file.size()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dupscope.audit.file import AuditFile
+from dupscope.audit.position import AuditPosition
 from dupscope.audit.settings import AuditSettings
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
@@ -82,16 +83,16 @@ class TestRead:
     def test_no_file_yet(self, audit: AuditFile) -> None:
         read = audit.read(10)
         assert (len(read.batch), read.lines, read.invalid) == (0, 0, {})
-        assert (audit.position, audit.size()) == (0, 0)
+        assert (audit.position, audit.offset, audit.size()) == (AuditPosition(), 0, 0)
 
     def test_goes_on_where_it_was(self, audit: AuditFile, path: Path) -> None:
         content = line("a", 1) + line("b", 2) + line("c", 3)
         path.write_bytes(content[:-3])
         assert [len(audit.read(1).batch) for _ in range(3)] == [1, 1, 0]
-        assert audit.position == audit.size() == 2 * len(line("a", 1))
+        assert audit.offset == audit.position.offset == audit.size() == 2 * len(line("a", 1))
         path.write_bytes(content)
         assert fingerprints(audit.read(10).batch) == [of_record("payments", "c")]
-        assert audit.position == audit.size() == len(content)
+        assert audit.offset == audit.position.offset == audit.size() == len(content)
 
     def test_another_goes_on_where_this_one_was(self, audit: AuditFile, path: Path) -> None:
         path.write_bytes(line("a", 1) + line("b", 2))
@@ -154,4 +155,4 @@ class TestCounts:
         audit.read(10)
         path.write_bytes(b"")
         read = audit.read(10)
-        assert (read.lines, read.invalid, audit.position) == (0, {"rotated": 1}, 0)
+        assert (read.lines, read.invalid, audit.position.offset) == (0, {"rotated": 1}, 0)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from dupscope.app.check import CheckOptions, check_file
 from dupscope.app.keys import KeysOptions, propose_keys
 from dupscope.config.load import load
 from dupscope.model.errors import DupscopeError
+from dupscope.model.finding import Layer
 
 OK, WRONG_USE, INTERRUPTED = 0, 2, 130
 
@@ -113,6 +115,45 @@ def keys(
     if bool(servers) == bool(file):
         raise click.UsageError("name the cluster by either --bootstrap-server or -c")
     return propose_keys(topics, KeysOptions(servers, file, sample, write), os.environ)
+
+
+@cli.command()
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The configuration; it says where the state is.",
+)
+@click.option(
+    "--state",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The state folder itself, in place of a configuration.",
+)
+@click.option("--since", metavar="WHEN", help="Detected since: '2h' ago, or a time: 2026-11-23T10:00:00Z.")
+@click.option("--until", metavar="WHEN", help="Detected before; as --since.")
+@click.option("--pipeline", metavar="NAME", help="Only of this pipeline.")
+@click.option("--layer", type=click.Choice(list(map(str, Layer))), help="Only made by this layer.")
+@click.option("--stage", metavar="NAME", help="Only of this stage.")
+@click.option("--incident", metavar="ID", help="Only of this incident.")
+@click.option(
+    "--limit", default=0, type=click.IntRange(0), metavar="N", help="Only the newest N findings.  [0: all]"
+)
+@click.option("--json", "form", flag_value="json", help="Print one JSON object: incidents and findings.")
+@click.option("--csv", "form", flag_value="csv", help="Print one finding a line, as CSV.")
+def findings(file: Path | None, folder: Path | None, form: str | None, **wanted: Any) -> int:  # noqa: ANN401 - the options above
+    """Show what was found, by incident; also while 'run' is running.
+
+    Reads the stored state and changes nothing. Ends with 0 whether there are findings or not.
+    """
+    if bool(file) == bool(folder):
+        raise click.UsageError("name the state by either -c or --state")
+    from dupscope.app.findings import Wanted, Where, show_findings  # noqa: PLC0415 - brings the metrics
+
+    return show_findings(Where(file, folder), Wanted(**wanted), form or "text")
 
 
 @cli.command()

@@ -187,6 +187,10 @@ class Commits:
         """Show that nothing can be committed, and nothing of what waits for it."""
         self._metrics.amend(state, {"store_writable": 0.0})
 
+    def close(self) -> None:
+        """Say what was left out since that was said last."""
+        self._log_of_findings.close()
+
     def closed_lines(self) -> list[dict[str, object]]:
         """Lines of cases that were forgotten, for the ledger file. Gives each once."""
         lines, self._lines = self._lines, []

@@ -106,14 +106,19 @@ class Loop:
         return True
 
     def _publish(self) -> None:
-        self._catch_up()
+        is_new = not self._caught_up and all(watch.is_caught_up for watch in self._watches)
+        self._caught_up |= is_new
         self._commits.publish(self._state())
+        if is_new:
+            seconds = round(time.monotonic() - self._began, 1)
+            self._log.info("ready", cycle=self._commits.number, seconds=seconds)
 
     def _finish(self, ledger_file: LedgerFile) -> None:
         """Leave a checkpoint behind, so that the next start has nothing to replay."""
         if self._settle(ledger_file):
             self._commits.commit(checkpoint=True)
         ledger_file.write(line for watch in self._watches for line in watch.ledger.lines())
+        self._commits.close()
 
     @property
     def _is_done(self) -> bool:
@@ -121,18 +126,14 @@ class Loop:
 
     # ------------------------------------------------------------------ what is said
 
-    def _catch_up(self) -> None:
-        if not self._caught_up and all(watch.is_caught_up for watch in self._watches):
-            self._caught_up = True
-            seconds = round(time.monotonic() - self._began, 1)
-            self._log.info("ready", cycle=self._commits.number, seconds=seconds)
-
     def _state(self) -> RunState:
         reason = "" if self._caught_up else self._why_not_ready()
         latest = tuple(self._commits.latest)
         return RunState(self._caught_up, reason, self._started_at, time.time(), latest)
 
     def _why_not_ready(self) -> str:
+        if self._opened_at < 0:
+            return "starting"
         absent = [
             f"{watch.settings.name}: {watch.topology.title(log)}"
             for watch in self._watches

@@ -132,6 +132,7 @@ class Restorer:
     def _show_totals(self, totals: list[Plain]) -> None:
         self._metrics.restore(totals)
         self._metrics.raise_to("store_resets_total", (), self._store.resets)
+        self._metrics.set("store_writable", (), 1.0)
         self._metrics.publish(RunState(False, "reading the stored state", self._started_at, time.time()))
         self._step("restore.totals")
 

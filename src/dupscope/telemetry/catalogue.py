@@ -314,7 +314,6 @@ CATALOGUE: tuple[Metric, ...] = (
         "",
         (),
         "1 while the last commit could be written, else 0: nothing is read then, and nothing is lost.",
-        start=1.0,
     ),
     Metric(
         "store_bytes",

@@ -181,7 +181,7 @@ class TestStop:
         run.store.before = stop
         run.loop.run(LedgerFile(None))
         number = run.commits.number
-        assert [commit.number for commit in run.store.seen] == [0, number, number]
+        assert {commit.number for commit in run.store.seen} == {0, number}
         shown = run.metrics.published.snapshot.sum("records_total")
         tails = run.store.seen[-1].pipelines["payments"].watch["tails"]
         assert shown == sum(sum(tail["positions"].values()) for tail in tails)

@@ -58,7 +58,7 @@ class TestCycle:
         ]
         assert cycles.records == {"source": 10, "to-dr": 11}
         assert not cycles.unverified
-        assert watch.saved()["audits"][SINK]["offset"] == online.audit.stat().st_size
+        assert watch.saved()["audits"][SINK][0] == online.audit.stat().st_size
 
     def test_audit_waits_for_its_logs(self, online, effect):
         """Audit lines are not read before the logs that they point into are known."""

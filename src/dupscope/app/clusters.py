@@ -92,5 +92,7 @@ class Clusters:
 
     def close(self) -> None:
         """Drop all connections."""
-        for client in self._ends.values():
-            client.close()
+        for ends in self._ends.values():
+            ends.close()
+        for groups in self._groups.values():
+            groups.close()

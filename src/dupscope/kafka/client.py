@@ -70,8 +70,11 @@ def consumer(
     committed: bool = True,
     on_error: Callable[[KafkaError], None] | None = None,
     defaults: Mapping[str, Value] | None = None,
+    group: str | None = None,
 ) -> Consumer:
     """A consumer that is assigned to nothing yet. `committed` hides open and aborted transactions from it.
+
+    `group` is one whose commits it can be asked for. It joins none as long as it subscribes to nothing.
 
     `on_error` hears the client's own errors (all brokers down, authentication), in the thread that polls.
     Raises ConfigError when the client refuses a property.
@@ -80,6 +83,8 @@ def consumer(
     properties["isolation.level"] = "read_committed" if committed else "read_uncommitted"
     properties["logger"] = logger
     properties["error_cb"] = on_error or _unheard
+    if group is not None:
+        properties["group.id"] = group
     return _made(settings, Consumer, properties)
 
 

@@ -111,6 +111,7 @@ class ClusterProbe:
     def close(self) -> None:
         """Drop the connections."""
         self._ends.close()
+        self._groups.close()
         self._client.close()
 
     def _keeps(self, topic: str, window_seconds: float, numbers: Sequence[int]) -> bool:

@@ -15,6 +15,7 @@ import structlog
 from dupscope import __version__
 from dupscope.app.clusters import Clusters
 from dupscope.app.commits import Commits
+from dupscope.app.limits import shares
 from dupscope.app.logs import client_log, configure
 from dupscope.app.loop import Loop
 from dupscope.app.replays import DeclaredReplays
@@ -47,7 +48,8 @@ def run(
     logger = structlog.get_logger()
     with ExitStack() as stack:
         folder = _prepared(config)
-        store = Store(folder, step, config.journal_bytes)
+        share = shares(config)
+        store = Store(folder, step, share.journal_bytes, share.findings)
         stack.callback(store.close)
         secret = load_or_create(config.fingerprint_key)
         clusters = Clusters(config.clusters, client_log(), int(time.time() * 1000))

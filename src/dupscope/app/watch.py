@@ -10,6 +10,7 @@ from typing import Any
 
 from dupscope.app.clusters import Clusters
 from dupscope.app.identity import identity
+from dupscope.app.limits import shares
 from dupscope.app.sinks import SinkWatch
 from dupscope.app.tails import Errors, Tails
 from dupscope.audit.file import AuditFile
@@ -255,5 +256,5 @@ def _ledger_settings(config: Config, settings: PipelineSettings, *, keep_lines: 
         keep_lines=keep_lines,
         window_ms=int(settings.window_seconds * 1000),
         margin_ms=int(settings.margin_seconds * 1000),
-        memory_bytes=config.limits.memory_bytes // len(config.pipelines),
+        memory_bytes=shares(config).ledger_bytes // len(config.pipelines),
     )

@@ -14,11 +14,14 @@ from dupscope.config.replays import replays
 from dupscope.config.secrets import Surroundings, resolve
 from dupscope.config.settings import Config, Limits, LogSettings, PipelineSettings
 from dupscope.config.stages import Stages, stages
-from dupscope.config.tree import AuditNode, Document, PipelineNode, RedriveNode
-from dupscope.config.values import PropertySpec
+from dupscope.config.tree import AuditNode, Document, LimitsNode, PipelineNode, RedriveNode
+from dupscope.config.values import PropertySpec, Size
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.settings import DENIED, ClusterSettings
 from dupscope.model.topology import SOURCE
+
+LEAST_DISK = 128 << 20
+"""Half of this goes to the write-ahead log and to one long commit, however few keys there are."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -43,11 +46,18 @@ def compose(file: Path, document: Document, env: Mapping[str, str], problems: Pr
         state_path=state_path,
         journal_bytes=int(document.state.journal),
         fingerprint_key=surroundings.path(key) if key else state_path / "fingerprint.key",
-        limits=Limits(int(document.limits.memory), document.limits.fetch_rate),
+        limits=_limits(document.limits, problems),
         listen=document.web.listen,
         log=LogSettings(document.log.level, document.log.findings_per_second),
         masked=plain(document, clusters),
     )
+
+
+def _limits(node: LimitsNode, problems: Problems) -> Limits:
+    if node.disk < LEAST_DISK:
+        text = f"'{node.disk}' is too little for a store at work; write at least '{Size(LEAST_DISK)}'"
+        problems.add("limits.disk", text)
+    return Limits(int(node.memory), int(node.disk), node.fetch_rate)
 
 
 def _check_names(document: Document, problems: Problems) -> None:

@@ -48,6 +48,7 @@ class Limits:
     """What dupscope may use. `fetch_rate` is in records per second and log, None: no limit."""
 
     memory_bytes: int
+    disk_bytes: int
     fetch_rate: int | None
 
 

@@ -252,6 +252,13 @@ class LimitsNode(Node, frozen=True):
     memory: Annotated[
         Size, Meta(description="For the keys held. What does not fit is evicted, oldest first, and counted.")
     ] = Size(1 << 30)
+    disk: Annotated[
+        Size,
+        Meta(
+            description="For what the state folder takes; at least 128MiB. Where it holds fewer keys than "
+            "`memory` does, it decides how many are held."
+        ),
+    ] = Size(4 << 30)
     fetch_rate: Annotated[
         int | None, Meta(description="Records per second and log; no limit when left out.", gt=0)
     ] = None

@@ -15,7 +15,7 @@ from dupscope.store import database
 from dupscope.store.commit import Commit, NewFinding, PipelineCommit, Step, no_step
 from dupscope.store.contents import CheckpointHead, Contents, Head
 from dupscope.store.entries import partition_trees, to_tree
-from dupscope.store.findings import FindingTable
+from dupscope.store.findings import KEPT_FINDINGS, FindingTable
 from dupscope.store.frame import checksum_of, seal
 from dupscope.store.lock import WriterLock
 from dupscope.store.resets import ResetCount
@@ -41,9 +41,19 @@ class Store:
     Nothing of a cycle may be shown to anybody before `commit` returns. `step` hears where a commit stands.
     """
 
-    def __init__(self, folder: Path, step: Step = no_step, journal_bytes: int = JOURNAL_BYTES_LEAST) -> None:
-        """Lock the folder. Raises StoreError where somebody else has it. `load` comes next."""
+    def __init__(
+        self,
+        folder: Path,
+        step: Step = no_step,
+        journal_bytes: int = JOURNAL_BYTES_LEAST,
+        findings: int = KEPT_FINDINGS,
+    ) -> None:
+        """Lock the folder. Raises StoreError where somebody else has it. `load` comes next.
+
+        The journal may be `journal_bytes` long however little is stored; the last `findings` are kept.
+        """
         self._journal_limit = journal_bytes
+        self._kept_findings = findings
         self._folder = folder
         self._step = step
         self._lock = WriterLock(folder)
@@ -88,7 +98,7 @@ class Store:
         if self._open is None:
             self._open = database.connect(self._folder)
             self._identity = _identity(self.path)
-            self._findings = FindingTable(self._open)
+            self._findings = FindingTable(self._open, self._kept_findings)
         return self._open
 
     def _disconnect(self) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dupscope.config.load import load, load_replays
+from dupscope.config.settings import Limits
 from dupscope.config.values import ListenAddress, StartAt
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.redrive import RedriveMarks
@@ -63,7 +64,7 @@ replays:
   - {pipeline: payments, stage: charger, from: 2026-11-23 10:00:00.5+00:00, to: 2026-11-24T00:00:00Z}
 fingerprint_key: {file: /etc/dupscope/fingerprint.key}
 state: {path: state}
-limits: {memory: 512MiB, fetch_rate: 5000}
+limits: {memory: 512MiB, disk: 2GiB, fetch_rate: 5000}
 web: {listen: "127.0.0.1:0"}
 log: {level: warning, findings_per_second: 0}
 """
@@ -150,7 +151,7 @@ class TestLoad:
         assert payments.name == "payments"
         assert tmp_path / "state" == complete.state_path
         assert Path("/etc/dupscope/fingerprint.key") == complete.fingerprint_key
-        assert (complete.limits.memory_bytes, complete.limits.fetch_rate) == (512 << 20, 5000)
+        assert Limits(512 << 20, 2 << 30, 5000) == complete.limits
         assert ListenAddress("127.0.0.1", 0) == complete.listen
         assert (complete.log.level, complete.log.findings_per_second) == ("warning", 0)
 
@@ -232,7 +233,7 @@ class TestLoad:
         assert (pipeline.window_seconds, pipeline.margin_seconds, pipeline.team) == (86400.0, 600.0, None)
         assert StartAt("ago", 3600.0) == pipeline.start
         assert Path("/var/lib/dupscope/fingerprint.key") == config.fingerprint_key
-        assert (config.limits.memory_bytes, config.limits.fetch_rate) == (1 << 30, None)
+        assert Limits(1 << 30, 4 << 30, None) == config.limits
         assert ListenAddress("", 9464) == config.listen
         assert (config.log.level, config.log.findings_per_second) == ("info", 100)
 

@@ -48,9 +48,9 @@ class TestPlain:
                 }
             },
             "replays": [],
-            "state": {"path": "/var/lib/dupscope"},
+            "state": {"path": "/var/lib/dupscope", "journal": "16MiB"},
             "fingerprint_key": {"file": "k"},
-            "limits": {"memory": "1GiB"},
+            "limits": {"memory": "1GiB", "disk": "4GiB"},
             "web": {"listen": ":9464"},
             "log": {"level": "info", "findings_per_second": 100},
         }

@@ -43,14 +43,21 @@ class Commits:
     `number` is that of the last cycle. After `StoreDamagedError` the store is begun anew from memory.
     """
 
-    def __init__(self, store: Store, restored: Restored, metrics: Metrics, findings: FindingLog) -> None:
+    def __init__(
+        self,
+        store: Store,
+        restored: Restored,
+        metrics: Metrics,
+        findings: FindingLog,
+        step: Step = no_step,
+    ) -> None:
         self._store = store
+        self._step = step
         self._watches = restored.watches
         self._metrics = metrics
         self._log_of_findings = findings
         self._publishers = {watch.settings.name: Publisher(metrics, watch) for watch in restored.watches}
         self._logger = structlog.get_logger()
-        self.step: Step = no_step
         self.number = restored.number
         self.published = restored.published
         self.latest: deque[Finding] = deque(restored.latest, FINDINGS_SHOWN)
@@ -177,9 +184,9 @@ class Commits:
         self._metrics.set("store_writable", (), 1.0)
         self._metrics.set("store_bytes", (), self._store.nbytes)
         self._metrics.publish(state)
-        self.step("publish.metrics")
+        self._step("publish.metrics")
         self._log_of_findings.write(new.finding for new in (*self._late, *self._new) if new.logged)
-        self.step("publish.findings")
+        self._step("publish.findings")
         self.published = self._store.last_finding
         self._new, self._late = [], []
 

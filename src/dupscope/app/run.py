@@ -80,7 +80,7 @@ def run(
         )
         for watch in restored.watches:
             stack.callback(watch.close)
-        commits = Commits(store, restored, metrics, findings)
+        commits = Commits(store, restored, metrics, findings, step)
         loop = Loop(restored.watches, commits, metrics, DeclaredReplays(config.file, config.replays), step)
         stop.calls(loop.stop)
         loop.run(lines, until_caught_up=until_caught_up)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dupscope.app.demo.planted import Counts
 from dupscope.model.finding import Layer
 
 TIMEOUT_SECONDS = 5.0
-SETTLED_CYCLES = 5
-"""So many cycles of dupscope's loop without a change count as settled."""
+SETTLED_SECONDS = 1.5
+"""Numbers that did not change for so long, several cycles and a commit of dupscope's, count as settled."""
 
 Sample = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 """Value by metric name, without prefix, and labels."""
@@ -73,27 +74,24 @@ def reported(sample: Sample) -> Reported:
 
 
 class Settling:
-    """Tells when dupscope has read everything, suspects nothing, and says the same for some cycles.
+    """Tells when dupscope has read everything, suspects nothing, and says the same for a while.
 
-    `said` is what it said last, settled or not.
+    `said` is what it said last, settled or not. `clock` is monotonic, in seconds.
     """
 
-    def __init__(self, there: Read, sample: Sample) -> None:
+    def __init__(self, there: Read, sample: Sample, clock: Callable[[], float] = time.monotonic) -> None:
         self._there = there
-        self._since_cycle = _cycles(sample)
+        self._clock = clock
+        self._since = clock()
         self.said = reported(sample)
 
     def is_settled(self, sample: Sample) -> bool:
         """Whether this sample, seen after the former ones, settles it."""
-        said, cycles = reported(sample), _cycles(sample)
+        said = reported(sample)
         busy = read(sample) != self._there or total(sample, "suspects") > 0
         if busy or said != self.said:
-            self.said, self._since_cycle = said, cycles
-        return not busy and cycles - self._since_cycle >= SETTLED_CYCLES
-
-
-def _cycles(sample: Sample) -> int:
-    return total(sample, "commit_duration_seconds_count")
+            self.said, self._since = said, self._clock()
+        return not busy and self._clock() - self._since >= SETTLED_SECONDS
 
 
 def read(sample: Sample) -> Read:

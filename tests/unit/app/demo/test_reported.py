@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dupscope.app.demo.reported import SETTLED_CYCLES, Read, Sample, Settling, parse, read, reported, total
+from dupscope.app.demo.reported import SETTLED_SECONDS, Read, Sample, Settling, parse, read, reported, total
 from dupscope.model.finding import Layer
+from support.clock import ManualClock
 
 EXPOSITION = """\
 # HELP dupscope_duplicates_total Unintended duplicates
@@ -15,14 +16,13 @@ python_info{version="3"} 1.0
 """
 
 
-def sample(cycle: int, suspects: int = 0, copies: int = 5, duplicates: int = 1) -> Sample:
+def sample(suspects: int = 0, copies: int = 5, duplicates: int = 1) -> Sample:
     return parse(
         f'dupscope_records_total{{stage="source"}} 4.0\n'
         f'dupscope_records_total{{stage="to-dr"}} {copies}.0\n'
         f'dupscope_audit_lines_total{{stage="charger"}} 6.0\n'
         f'dupscope_suspects{{stage="to-dr"}} {suspects}.0\n'
         f'dupscope_duplicates_total{{layer="mirror"}} {duplicates}.0\n'
-        f"dupscope_commit_duration_seconds_count {cycle}.0\n"
     )
 
 
@@ -50,28 +50,32 @@ class TestReported:
 class TestRead:
     def test_read(self) -> None:
         """What was read: the source, everything that is not the source, the audit file."""
-        assert read(sample(1)) == Read(source=4, mirror=5, audit=6)
+        assert read(sample()) == Read(source=4, mirror=5, audit=6)
 
 
 class TestSettling:
     there = Read(source=4, mirror=5, audit=6)
 
-    def test_needs_cycles(self) -> None:
-        """A number counts only after some cycles without a change."""
-        settling = Settling(self.there, sample(1))
-        assert not settling.is_settled(sample(SETTLED_CYCLES))
-        assert settling.is_settled(sample(1 + SETTLED_CYCLES))
+    def test_needs_time(self, manual_clock: ManualClock) -> None:
+        """A number counts only after it has not changed for a while."""
+        settling = Settling(self.there, sample(), manual_clock)
+        assert not settling.is_settled(sample())
+        manual_clock.now += SETTLED_SECONDS
+        assert settling.is_settled(sample())
 
-    def test_change_begins_anew(self) -> None:
-        """A number that changes begins the count of cycles anew."""
-        settling = Settling(self.there, sample(1))
-        assert not settling.is_settled(sample(20, duplicates=2))
-        assert settling.is_settled(sample(20 + SETTLED_CYCLES, duplicates=2))
+    def test_change_begins_anew(self, manual_clock: ManualClock) -> None:
+        """A number that changes begins the time anew."""
+        settling = Settling(self.there, sample(), manual_clock)
+        manual_clock.now += 20
+        assert not settling.is_settled(sample(duplicates=2))
+        manual_clock.now += SETTLED_SECONDS
+        assert settling.is_settled(sample(duplicates=2))
         assert settling.said.duplicates[Layer.MIRROR] == 2
 
-    def test_suspects_and_unread_records(self) -> None:
+    def test_suspects_and_unread_records(self, manual_clock: ManualClock) -> None:
         """While it suspects something, or has not read everything, nothing is settled."""
-        settling = Settling(self.there, sample(1))
-        assert not settling.is_settled(sample(20, suspects=1))
-        assert not settling.is_settled(sample(40, copies=4))
-        assert not settling.is_settled(sample(41))
+        settling = Settling(self.there, sample(), manual_clock)
+        for other in (sample(suspects=1), sample(copies=4)):
+            manual_clock.now += 20
+            assert not settling.is_settled(other)
+        assert not settling.is_settled(sample())

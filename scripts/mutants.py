@@ -220,7 +220,7 @@ MUTATIONS = (
     Mutation(
         "trap 7: no barrier waits for what nobody can read any more",
         "app/tails.py",
-        "        column[[slot for tail in self._tails for slot in tail.retired]] = PASSED",
+        "        column[[slot for state in self._states() for slot in state.retired]] = PASSED",
         "        pass",
         ("tests/unit/app/test_tails.py",),
     ),

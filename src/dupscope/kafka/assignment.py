@@ -37,7 +37,7 @@ class Assignment:
         self._gaps = GapFinder()
         self.progress = Progress()
         self.lost: dict[int, int] = {}
-        """Slots whose fetch failed, with the offset that the log did not hold."""
+        """Slots whose fetch failed, with the offset that the log did not hold as it was asked for."""
         self.holes: list[tuple[int, str]] = []
         self.beginnings: dict[int, Beginning] = {}
 
@@ -126,6 +126,10 @@ class Assignment:
                 self.beginnings[slot] = replace(beginning, covered_since_ms=timestamp, provisional=False)
 
     # ------------------------------------------------------------------ lost positions
+
+    def lose(self, slot: int, offset: int | None) -> None:
+        """The fetch of an offset failed; None: of the position, below which the log was cut meanwhile."""
+        self.lost[slot] = self.progress.position(slot) if offset is None else offset
 
     def held(self, slots: Iterable[int]) -> dict[int, tuple[int, int]]:
         """The log start and the end of each slot's partition, asked for now."""

@@ -321,7 +321,7 @@ class Tail:
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
             self._count(error)
             if slot is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-                self._assignment.lost[slot] = event.offset() or 0
+                self._assignment.lose(slot, event.offset())
         elif slot is not None:
             self._assignment.progress.end(slot, event.offset() or 0)
 

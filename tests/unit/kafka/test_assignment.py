@@ -177,11 +177,19 @@ class TestLostPositions:
         assert reading.assignment.holes == [(0, "offset_out_of_range")]
         assert reading.assignment.beginnings == {0: Beginning(4, NOW_MS)}
 
+    def test_where_the_log_was_cut_and_grew_again_the_position_is_lost(self, reading: Reading):
+        reading.take("id", 0)
+        reading.assignment.assign({0: 4})
+        reading.assignment.lose(0, None)
+        reading.assignment.recover({0: (0, 9)})
+        assert reading.assignment.holes == [(0, "offset_out_of_range")]
+        assert reading.assignment.beginnings == {0: Beginning(4, NOW_MS)}
+
     @pytest.mark.parametrize("failed", [0, 50])
     def test_the_failure_of_a_fetch_that_was_given_up_harms_nothing(self, reading: Reading, failed: int):
         reading.take("id", 0)
         reading.assignment.assign({0: 4})
-        reading.assignment.lost[0] = failed
+        reading.assignment.lose(0, failed)
         reading.assignment.recover({0: (3, 9)})
         assert (reading.assignment.lost, reading.assignment.holes) == ({}, [])
         assert (reading.assignment.beginnings, reading.assignment.progress.positions) == ({}, {0: 4})

@@ -84,9 +84,8 @@ class Kept:
 
     def take(self, state: LedgerState) -> None:
         """A checkpoint: blocks that changed replace older ones, what is not held any more goes."""
-        state = copy.deepcopy(state)
-        self.small, self.held, self.journal = state.small, state.held, []
-        self.blocks = {**self.blocks, **state.blocks}
+        self.small, self.held, self.journal = copy.deepcopy(state.small), state.held, []
+        self.blocks = {**self.blocks, **copy.deepcopy(dict(state.blocks))}
         self.blocks = {block: self.blocks[block] for block in state.held}
 
     def ledger(self, fresh: Ledger) -> Ledger:
@@ -215,7 +214,7 @@ class Reader:
         held = copy.deepcopy(self.ledger).export(whole=True)  # an export uses up the marks of what changed
         assert stored.held == held.held
         assert equal(plain(stored.small), plain(held.small))
-        assert equal(plain(stored.blocks), plain(held.blocks))
+        assert equal(plain(dict(stored.blocks)), plain(dict(held.blocks)))
 
     def kill(self) -> None:
         """Go on from the commit that was kept: what was read since will be read again."""

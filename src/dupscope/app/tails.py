@@ -61,7 +61,6 @@ class Tails:
             for log in range(len(settings.topology.logs))
         ]
         self.open_logs: set[int] = set()
-        self._resumed: dict[int, TailState] = {}
         self.ends = np.zeros(0, np.int64)
         self._grown: set[int] = set()
         self._deleted: set[int] = set()
@@ -77,11 +76,12 @@ class Tails:
 
     def resume(self, states: Mapping[int, TailState]) -> None:
         """Go on from saved states, by log; before the first `open`. The table numbers what they number."""
-        self._resumed = dict(states)
+        for log, state in states.items():
+            self._tails[log].resume(state)
 
     def saved(self, log: int) -> TailState:
         """Where a log stands, also while it is not open yet."""
-        return self._resumed.get(log) or self._tails[log].state
+        return self._tails[log].state
 
     def open(self) -> dict[int, str]:
         """Open the logs that are not open yet, or grew. Returns why others cannot be, by log.
@@ -102,11 +102,10 @@ class Tails:
     def _open_log(self, log: int, cluster: str) -> None:
         try:
             with self._clusters.asking(cluster):
-                self._tails[log].open(self._resumed.get(log))
+                self._tails[log].open()
         except ClusterError as error:
             self._problems[log] = str(error)
         else:
-            self._resumed.pop(log, None)
             self.open_logs.add(log)
             self._grown.discard(log)
             self._problems.pop(log, None)

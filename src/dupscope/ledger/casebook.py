@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -80,22 +80,30 @@ class Casebook:
         self.cases[slot] = case
         self.touch(case)
 
-    def export(self, blocks: Collection[int]) -> dict[int, list[Plain]]:
-        """The cases that have their places in some blocks, each after the number of its row."""
-        records: dict[int, list[Plain]] = {block: [] for block in blocks}
-        for slot, case in self.cases.items():
+    def export(self, blocks: Collection[int]) -> Callable[[int], list[Plain]]:
+        """Gives the cases of each of some blocks, after the numbers of their rows, until cases change."""
+        slots: dict[int, list[int]] = {block: [] for block in blocks}
+        for slot in self.cases:
             block = self._rows.block_of(slot)
-            if block in records:
-                records[block].append([self._rows.number_of(slot), case_record(case)])
-        return records
+            if block in slots:
+                slots[block].append(slot)
 
-    def restore(self, records: Iterable[Any], next_serial: int) -> None:
-        """Take cases that were exported; their rows are there already."""
-        cases = [case_of(record, number % self._rows.capacity) for number, record in records]
-        for case in sorted(cases, key=lambda each: each.serial):
+        def cases_of(block: int) -> list[Plain]:
+            return [[self._rows.number_of(slot), case_record(self.cases[slot])] for slot in slots[block]]
+
+        return cases_of
+
+    def restore(self, records: Iterable[Any]) -> None:
+        """Take cases that were exported."""
+        for number, record in records:
+            case = case_of(record, number % self._rows.capacity)
             self.cases[case.slot] = case
             self.nbytes += case.nbytes
             self.suspects.update(case.suspects)
+
+    def in_order(self, next_serial: int) -> None:
+        """Put restored cases into the order in which they took their places."""
+        self.cases = dict(sorted(self.cases.items(), key=lambda item: item[1].serial))
         self.next_serial = next_serial
 
     def settle(self, case: Case, verdict: Verdict) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from dupscope.ledger.orphans import Orphans
 from dupscope.ledger.retention import Retention, Share
 from dupscope.ledger.rows import CASE, Freed, Rows, bytes_per_key
 from dupscope.ledger.settings import LedgerSettings
-from dupscope.ledger.state import LedgerState
+from dupscope.ledger.state import LazyBlocks, LedgerState
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import cut
 from dupscope.model.batch import I64
@@ -69,7 +70,7 @@ class Holdings:
     def export(self, *, whole: bool) -> LedgerState:
         """Rows and cases that changed since the last export, or all; and everything else."""
         blocks = list(self.rows.blocks) if whole else self.rows.changed_blocks()
-        rows, cases = self.rows.export(blocks), self.book.export(blocks)
+        rows_of, cases_of = self.rows.export(blocks), self.book.export(blocks)
         self.rows.settle()
         small: dict[str, Plain] = {
             "rows": [self.rows.first, self.rows.next],
@@ -83,16 +84,15 @@ class Holdings:
             "begun": self._begun,
             "forgotten": self._forgotten,
         }
-        stored = {block: {**rows[block], "cases": cases[block]} for block in blocks}
+        stored = LazyBlocks(blocks, lambda block: {**rows_of(block), "cases": cases_of(block)})
         return LedgerState(small, stored, self.rows.blocks)
 
     def restore(self, state: LedgerState) -> None:
         """Hold what was exported. Only where nothing is held yet."""
         small: dict[str, Any] = state.small
         first, stop = small["rows"]
-        blocks: list[dict[str, Any]] = [state.blocks[block] for block in state.held]
-        self.rows.restore(first, stop, blocks)
-        self.book.restore((record for block in blocks for record in block["cases"]), small["next_serial"])
+        self.rows.restore(first, stop, self._taken(state))
+        self.book.in_order(small["next_serial"])
         self.edge.restore(small["edge"])
         self.barriers.restore(small["barriers"])
         self.orphans.restore(small["orphans"])
@@ -100,6 +100,13 @@ class Holdings:
         self.gaps.restore(small["gaps"])
         self.retention.restore(small["retention"])
         self._begun, self._forgotten = small["begun"], small["forgotten"]
+
+    def _taken(self, state: LedgerState) -> Iterator[dict[str, Any]]:
+        """The blocks one by one; their cases are taken on the way."""
+        for number in state.held:
+            block: dict[str, Any] = state.blocks[number]
+            self.book.restore(block["cases"])
+            yield block
 
     # what may be judged
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ REDRIVEN = 0x80
 
 NO_POSITION = 255
 """`read` of a sink: there was an effect, whose line names no position."""
+
+ENTERED_AT_ONCE = 1 << 21
+"""Rows that a restore sorts at once: so many need 32 bytes each for a moment."""
 
 DIRECTORY_BYTES = 12
 KEY_BYTES = 8 + 8 + 4 + 2 + 1
@@ -263,22 +266,24 @@ class Rows:
         """The block of a live row."""
         return self.number_of(slot) // self._block_rows
 
-    def export(self, blocks: Iterable[int]) -> dict[int, dict[str, Plain]]:
-        """The rows of some blocks. Scans the directory once."""
-        spans = {block: self._span(block) for block in blocks}
-        low = self._low_halves([slots for _, slots in spans.values()])
-        exported: dict[int, dict[str, Plain]] = {}
-        for block, (first, slots) in spans.items():
+    def export(self, blocks: Iterable[int]) -> Callable[[int], dict[str, Plain]]:
+        """Gives the rows of each of some blocks, until rows change. Scans the directory once."""
+        low = self._low_halves([self._span(block)[1] for block in blocks])
+
+        def rows_of(block: int) -> dict[str, Plain]:
+            first, slots = self._span(block)
             columns = {name: table[slots] for name, table in self._tables().items()}
-            exported[block] = {"first": first, "low": low[slots], **columns}
-        return exported
+            return {"first": first, "low": low[slots], **columns}
+
+        return rows_of
 
     def restore(self, first: int, stop: int, blocks: Iterable[dict[str, Any]]) -> None:
         """Take the rows from `first` to `stop`, exported before, into an empty ring."""
         if stop - first > self.capacity:
             self._allocate(stop - first)
         self.first, self.next = first, stop
-        low, slots = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        low: list[U64] = []
+        slots: list[I64] = []
         for block in blocks:
             numbers = np.arange(block["first"], block["first"] + len(block["low"]), dtype=np.int64)
             held = slice(*np.searchsorted(numbers, (first, stop)))
@@ -287,9 +292,18 @@ class Rows:
                 table[where] = block[name][held]
             low.append(block["low"][held])
             slots.append(where)
-        keys = np.concatenate(low)
-        order = np.argsort(keys, kind="stable")
-        self.directory.insert(keys[order], np.concatenate(slots)[order])
+            if len(low) * self._block_rows >= ENTERED_AT_ONCE:
+                self._enter(low, slots)
+        self._enter(low, slots)
+
+    def _enter(self, low: list[U64], slots: list[I64]) -> None:
+        """Enter rows into the directory, and empty both lists."""
+        if low:
+            keys = np.concatenate(low)
+            order = np.argsort(keys, kind="stable")
+            self.directory.insert(keys[order], np.concatenate(slots)[order])
+        low.clear()
+        slots.clear()
 
     def _span(self, block: int) -> tuple[int, I64]:
         """The first live row of a block, and the slots of all."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dupscope.ledger.state import LedgerState
+from dupscope.ledger.state import LazyBlocks, LedgerState
 from dupscope.model.errors import StoreDamagedError
 from dupscope.model.plain import Plain
 from dupscope.model.position import Partition
@@ -122,14 +122,17 @@ class Contents:
         return int(blocks) + sum(head.parts.get(pipeline, [0, 0])[1] for _, head in self.journal)
 
     def state(self, pipeline: str, told: Told) -> SavedState:
-        """The state of a pipeline's ledger as of the checkpoint, all its blocks included."""
+        """A pipeline's ledger as of the checkpoint; its blocks are read as they are asked for."""
         assert self.checkpoint is not None
         small, _, partitions, held = self._meta(pipeline)
-        blocks: dict[int, dict[str, Plain]] = {}
-        for block, checksum in sorted(self.checkpoint.pipelines[pipeline][1].items()):
-            blocks[block] = self._block(pipeline, block, checksum)
-            told(1)
-        state = LedgerState(small, blocks, range(*held))
+        checksums = self.checkpoint.pipelines[pipeline][1]
+
+        def block(number: int) -> dict[str, Plain]:
+            tree, length = self._block(pipeline, number, checksums[number])
+            told(length)
+            return tree
+
+        state = LedgerState(small, LazyBlocks(checksums, block), range(*held))
         return SavedState(state, [Partition(*each) for each in partitions])
 
     def entries(self, pipeline: str, told: Told) -> Iterator[Entry]:
@@ -147,14 +150,14 @@ class Contents:
                 return self._part(seq, head, pipeline)[1]
         return self._meta(pipeline)[1]
 
-    def _block(self, pipeline: str, block: int, checksum: int) -> dict[str, Plain]:
+    def _block(self, pipeline: str, block: int, checksum: int) -> tuple[dict[str, Plain], int]:
         body = self._one("SELECT body FROM blocks WHERE pipeline = ? AND block = ?", (pipeline, block))
         place = f"blocks/{pipeline}/{block}"
         tree = unseal(body, place)
         if checksum_of(body) != checksum:
             raise StoreDamagedError(f"{place}: is not the one of the last checkpoint", "incomplete")
         assert isinstance(tree, dict)
-        return tree
+        return tree, len(body)
 
     def _meta(self, pipeline: str) -> Any:  # noqa: ANN401 - see `unseal`
         assert self.checkpoint is not None

@@ -57,13 +57,20 @@ def trace(window: Window, view: View) -> tuple[list[Lineage], dict[int, MirrorJu
         for index, copy in enumerate(window.sources)
     ]
     judgements = {}
+    strays: set[Copy] = set()
     for mirror in view.topology.mirrors:
-        judgements[mirror] = _extend(lineages, window, mirror, view)
+        judgements[mirror] = _extend(lineages, strays, window, mirror, view)
     return lineages, judgements
 
 
-def _extend(lineages: list[Lineage], window: Window, mirror: int, view: View) -> MirrorJudgement:
-    """Judge one mirror and add its copies to the lineages."""
+def _extend(
+    lineages: list[Lineage], strays: set[Copy], window: Window, mirror: int, view: View
+) -> MirrorJudgement:
+    """Judge one mirror and add its copies to the lineages.
+
+    `strays` are copies without anything upstream and what descends from them: they explain copies further
+    down a chain, and belong to no lineage.
+    """
     by_copy = {up: lineage for lineage in lineages if (up := lineage.above(mirror, view)) is not None}
     known = window.copies[mirror]
     free = [copy for copy in known if not copy.excess and copy.unverified not in CLOSED]
@@ -71,16 +78,22 @@ def _extend(lineages: list[Lineage], window: Window, mirror: int, view: View) ->
     result = MirrorJudgement()
     if not window.above(mirror, view):
         result.orphans = admitted
+        strays.update(admitted)
         result.waiting = len(free) - len(admitted)
         return result
-    pairing = pair(list(by_copy), admitted, mirror, view)
+    upstream = [*by_copy, *(copy for copy in window.above(mirror, view) if copy in strays)]
+    pairing = pair(upstream, admitted, mirror, view)
     for down, up in pairing.faithful.items():
-        by_copy[up].copies[mirror] = down
+        if up in by_copy:
+            by_copy[up].copies[mirror] = down
+        else:
+            strays.add(down)
     result.excess = pairing.excess + [copy for copy in known if copy.excess]
     result.by_count = pairing.by_count
     result.doubt = _doubt(window, mirror, pairing, view)
-    everything = pairing if len(admitted) == len(free) else pair(list(by_copy), free, mirror, view)
-    result.deficit = _lacking(pairing, everything, window, mirror, view)
+    everything = pairing if len(admitted) == len(free) else pair(upstream, free, mirror, view)
+    lacking = _lacking(pairing, everything, window, mirror, view)
+    result.deficit = [copy for copy in lacking if copy not in strays]
     unexplained = {*everything.excess, *everything.by_count}
     result.waiting = sum(1 for copy in free if copy in unexplained and not view.admitted(copy))
     for copy in result.excess:

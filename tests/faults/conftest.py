@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("support.agreement", "support.fault_case")
+pytest.register_assert_rewrite("support.agreement", "support.fault_case", "support.traffic_case")
 
 from support import fault_table  # noqa: E402 - what is imported before it is registered is not rewritten
-from support.fault_case import FaultCase  # noqa: E402
+from support.fault_case import Terms  # noqa: E402
 from support.mock import MockCluster  # noqa: E402
+from support.rig import Rig  # noqa: E402
 from support.traffic import Route  # noqa: E402
+from support.traffic_case import TrafficCase  # noqa: E402
 
 SEED = "DUPSCOPE_FAULT_SEED"
 
-MakeCase = Callable[..., FaultCase]
+MakeCase = Callable[[Terms], TrafficCase]
 
 
 @pytest.fixture
@@ -55,7 +57,24 @@ def make(clusters: tuple[MockCluster, MockCluster], seed: int, tmp_path: Path) -
     primary.create_topic(route.topic, route.partitions)
     dr.create_topic(route.mirrored, route.partitions)
     with ExitStack() as stack:
-        yield lambda terms: stack.enter_context(FaultCase(tmp_path, route, seed, terms))
+        yield lambda terms: stack.enter_context(TrafficCase(tmp_path, route, seed, terms))
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Two real clusters. Each test has topics of its own."""
+    with Rig(tmp_path_factory.mktemp("rig")) as clusters:
+        yield clusters
+
+
+@pytest.fixture
+def make_real(rig: Rig, seed: int, tmp_path: Path) -> Iterator[MakeCase]:
+    """Makes a case on the real clusters."""
+    route = Route(rig.primary.bootstrap, rig.dr.bootstrap, f"payments-{seed:x}", pause=0.2)
+    rig.primary.create_topic(route.topic, route.partitions)
+    rig.dr.create_topic(route.mirrored, route.partitions)
+    with ExitStack() as stack:
+        yield lambda terms: stack.enter_context(TrafficCase(tmp_path, route, seed, terms))
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:

@@ -6,14 +6,15 @@ import pytest
 
 from dupscope.store.commit import STEPS
 from support import dying
-from support.fault_case import SMALL_JOURNAL, FaultCase, Terms
+from support.fault_case import Terms
+from support.traffic_case import TrafficCase
 from support.waiting import wait_until
 
 TIMES = (1, 2, 5)
 DIES_SECONDS = 60
 
 
-def life(case: FaultCase, step: str, nth: int) -> None:
+def life(case: TrafficCase, step: str, nth: int) -> None:
     """One run that dies at a step, with at least a duplicate of each layer before the next."""
     planted = case.traffic.phases
     case.runs.script(dying.__file__, step, str(nth))
@@ -27,7 +28,7 @@ def life(case: FaultCase, step: str, nth: int) -> None:
 class TestKillPoints:
     @pytest.mark.parametrize("step", STEPS)
     def test_it_dies_at_a_step(self, make, step):
-        case = make(Terms("kill -9 by itself at each step", extra=SMALL_JOURNAL))
+        case = make(Terms("kill -9 by itself at each step"))
         case.watch.start()
         case.traffic.start()
         if step.startswith("restore."):

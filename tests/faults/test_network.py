@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from support.fault_case import FaultCase, Terms, often
+from support.fault_case import Terms, often
 from support.mock import MockCluster
 from support.proxy import Proxy, ports_of
 from support.traffic import Route
+from support.traffic_case import TrafficCase
 
 BROKERS = 2
 
@@ -31,16 +32,13 @@ class Net:
             for name, cluster in (("primary", self.primary), ("dr", self.dr))
         }
 
-    def case(self, name: str) -> FaultCase:
+    def case(self, name: str) -> TrafficCase:
         """A case whose program sees the clusters through the proxies; all of it is started."""
         seen = {name: proxy.bootstrap for name, proxy in self.proxies.items()}
         case = self._stack.enter_context(
-            FaultCase(self._folder, self.route, self._seed, Terms(name, seen=seen))
+            TrafficCase(self._folder, self.route, self._seed, Terms(name, seen=seen))
         )
-        case.runs.start()
-        case.watch.start()
-        case.traffic.start()
-        case.look(5)
+        case.begin()
         return case
 
 

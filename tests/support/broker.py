@@ -44,12 +44,20 @@ def listening(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
+def new_cluster_id() -> str:
+    """An id as brokers take it. One that begins with a dash would be read as an option."""
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return "A" + cluster[1:] if cluster.startswith("-") else cluster
+
+
 class Broker:
     """One broker that is its own controller. Everything it writes lies under `folder`.
 
     Clients that begin at `gate.bootstrap` are told to come back there: all they do goes through the gate.
     `extra` has properties of the server beyond the usual ones, or in their place.
     """
+
+    _role = "--standalone"
 
     def __init__(self, name: str, folder: Path, extra: Mapping[str, object] | None = None) -> None:
         self.name = name
@@ -58,23 +66,36 @@ class Broker:
         self.gate = Gate()
         self.port, self._controller_port, self._gated_port = free_ports(3)
         self._process: LoggedProcess | None = None
+        self.cluster_id = new_cluster_id()
 
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def controller(self) -> str:
+        """Where it is a controller."""
+        return f"127.0.0.1:{self._controller_port}"
+
     def start(self) -> None:
         """Format the storage and start; returns before the broker listens."""
         self.folder.mkdir(parents=True)
         properties = java.write_properties(self.folder / "server.properties", self._properties())
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        if cluster.startswith("-"):
-            cluster = "A" + cluster[1:]
-        arguments = ("format", "--standalone", "-t", cluster, "-c", str(properties))
+        arguments = ("format", self._role, "-t", self.cluster_id, "-c", str(properties))
         java.run(self.folder / "format.log", "kafka.tools.StorageTool", *arguments)
         self._process = java.daemon(self.folder / "broker.log", "kafka.Kafka", str(properties))
         self._process.start()
         self.gate.open(self._gated_port)
+
+    def kill(self) -> None:
+        """kill -9. What was acknowledged lies in its files."""
+        assert self._process is not None, "not started"
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Start again after a kill, with the same files and ports; returns before the broker listens."""
+        assert self._process is not None, "not started"
+        self._process.start()
 
     def wait_ready(self) -> None:
         process = self._process
@@ -122,7 +143,7 @@ class Broker:
             return False
 
     def _properties(self) -> dict[str, object]:
-        controller = f"127.0.0.1:{self._controller_port}"
+        controller = self.controller
         listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}"
         return {
             "process.roles": "broker,controller",

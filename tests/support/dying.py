@@ -1,6 +1,6 @@
-"""The detector, killed by itself: `python dying.py CONFIG STEP NTH` ends with -9 at the NTH time that it reaches STEP.
+"""The detector, killed by itself: `python dying.py CONFIG STEP NTH`.
 
-Run as a program. The detector tells each step of its commit, publishing and restore to whoever asks.
+Run as a program. It ends with -9 at the NTH time that it reaches STEP. The detector tells each step of its commit, publishing and restore to whoever asks.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""One case of the fault suite: traffic, the program in many runs, and what must hold however they die."""
+"""One case of the fault suite: the program in many runs, and what must hold however they die."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,17 +16,16 @@ from support.agreement import COMPARED, difference, differences, expected_metric
 from support.dupscope_process import Series, named, total
 from support.running import Running
 from support.runs import Runs, lasting_port
-from support.scenario import Checkpoint, Lists, Log, Pipeline
-from support.traffic import MIRROR, PIPELINE, SINK, Route, Traffic
-from support.truth import SOURCE, Flow
+from support.scenario import Checkpoint, Lists, Pipeline
+from support.verification import by_label
 from support.waiting import DeadlineExceededError, wait_until
 from support.watch import Watch
 
 SETTLE_SECONDS = 90
 QUIET_SCRAPES = 25
 
-SMALL_JOURNAL: Mapping[str, object] = {}
-"""Settings by which a checkpoint comes after little traffic."""
+JOURNAL = "32KiB"
+"""After so much journal comes a checkpoint: every few seconds at the rate of the traffic here."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Terms:
 
     name      of its row in the table
     cluster   what it runs on: `mock` or `real`
-    seen      bootstrap servers by cluster as the program shall see them, where others than the traffic
+    seen      bootstrap servers by cluster as the program shall see them, where others than the test
     settings  keys of the pipeline's section
     extra     further sections of the configuration
     allowed   metrics that may show more than is planted
@@ -50,22 +49,28 @@ class Terms:
 
 
 class FaultCase(Running):
-    """All is ended when the block is left. Traffic and program are the test's to start."""
+    """All is ended when the block is left. The runs and the watch are the test's to start.
 
-    def __init__(self, folder: Path, route: Route, seed: int, terms: Terms) -> None:
+    `planted` tells what any scrape may show at most; None where that is known only at the end.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        pipeline: Pipeline,
+        terms: Terms,
+        planted: Callable[[], Mapping[Series, float]] | None = None,
+    ) -> None:
         super().__init__()
         self.folder = folder
+        self.pipeline = pipeline
         self.terms = terms
         self.cycles = 0
         self._began = time.monotonic()
-        self.traffic = Traffic(route, folder / "audit.jsonl", seed)
-        self._running.callback(self.traffic.close)
-        self.pipeline = self._pipeline(route)
         self.port = lasting_port()
-        self.config = self._configure(route)
-        self.runs = Runs(self.config)
+        self.runs = Runs(self._configure())
         self._running.callback(self.runs.close)
-        self.watch = Watch(f"http://127.0.0.1:{self.port}", self.traffic.tally, terms.allowed)
+        self.watch = Watch(f"http://127.0.0.1:{self.port}", planted, terms.allowed)
         self._running.callback(self.watch.stop)
 
     def look(self, scrapes: int) -> None:
@@ -76,8 +81,7 @@ class FaultCase(Running):
     # ------------------------------------------------------------------ at the end
 
     def settle(self) -> Lists:
-        """Stop the traffic and let the current run catch up: it must show what the lists say, and no more."""
-        self.traffic.stop()
+        """All has come to rest: the current run catches up, shows what the lists say, and no more."""
         lists = self.pipeline.lists()
         self._check_lists(lists)
         expected = expected_of(lists)
@@ -92,13 +96,8 @@ class FaultCase(Running):
         self._hand_in(lists)
         return lists
 
-    def _hand_in(self, lists: Lists) -> None:
-        assert self.runs.current.process.stop(timeout=10) == 0, self.runs.current.process.tail()
-        fault_table.add(self._row(lists))
-
     def finish_degraded(self) -> Lists:
         """The same after a fault that costs verdicts: none is false, and what was not reported is counted."""
-        self.traffic.stop()
         lists = self.pipeline.lists()
         self._check_lists(lists)
         read = {
@@ -106,54 +105,56 @@ class FaultCase(Running):
         }
         self._wait_equal(read, ("records_total",))
         self.look(QUIET_SCRAPES)
-        assert self.watch.problems == []
-        assert self.runs.contradictions() == []
+        self._check_words()
         assert self.runs.findings() <= lists.truth.extras
         silent = (lists.truth.extras - self.runs.findings()).total()
         assert 0 < silent <= total(self.watch.last, "unverified_total")
         self._hand_in(lists)
         return lists
 
+    def not_ahead(self) -> None:
+        """What was shown until now is no more than what the lists say now."""
+        shown = dict(self.watch.last)
+        told = expected_of(self.pipeline.lists())
+        ahead = {name: (told.get(name, 0), value) for name, value in shown.items() if self.watch.bounds(name)}
+        assert {name: pair for name, pair in ahead.items() if pair[1] > pair[0]} == {}, "(true, shown)"
+
+    def _hand_in(self, lists: Lists) -> None:
+        assert self.runs.current.process.stop(timeout=10) == 0, self.runs.current.process.tail()
+        fault_table.add(self._row(lists))
+
     def _check_lists(self, lists: Lists) -> None:
-        """The traffic's lists, the logs themselves and the oracle agree: none of them is wrong alone."""
-        for stage, writer in ((SOURCE, self.traffic.source), (MIRROR, self.traffic.mirror)):
-            assert sorted(lists.logs[stage]) == sorted(writer.log), f"{stage} is not as it was written"
-        truth, planted = lists.truth, self.traffic.tally.now()
-        noted = {name: count for name, count in planted.items() if name[0] != "dupscope_records_total"}
-        told = expected_of(lists)
-        assert differences({name: told.get(name, 0) for name in noted}, noted) == {}
+        """The lists are what the fault suite can judge: nothing lost, nothing that nobody can speak for."""
+        truth = lists.truth
         assert (+truth.missing, +truth.unverified, truth.unbalanced) == ({}, {}, [])
-        assert {layer: truth.layer(layer) for layer in fault_table.LAYERS} == self.traffic.planted()
 
     def _wait_equal(self, expected: Mapping[Series, float], names: tuple[str, ...] = COMPARED) -> None:
         def wrong() -> dict[str, tuple[float, float]]:
             return differences(expected, named(self.watch.last, *names))
 
+        run = self.runs.current.process
         try:
-            wait_until(
-                lambda: self.runs.current.process.assert_running() and not wrong(),
-                SETTLE_SECONDS,
-                "numbers are equal",
-            )
+            wait_until(lambda: run.assert_running() and not wrong(), SETTLE_SECONDS, "numbers are equal")
         except DeadlineExceededError:
             assert wrong() == {}, "(expected, shown)"
             raise
 
     def _check(self, lists: Lists, expected: Mapping[Series, float]) -> None:
-        assert self.watch.problems == []
+        self._check_words()
         assert differences(expected, named(self.watch.last, *COMPARED)) == {}, "(expected, shown)"
         for stage in lists.logs:
-            shown = total(self.watch.last, "unkeyed_records_total", pipeline=PIPELINE, stage=stage)
+            shown = total(self.watch.last, "unkeyed_records_total", stage=stage)
             assert (stage, shown) == (stage, lists.truth.unkeyed[stage])
         assert difference(lists.truth.extras, self.runs.findings()) == {}, "(expected, logged)"
+
+    def _check_words(self) -> None:
+        """No scrape and no log line said what must not be said."""
+        assert self.watch.problems == []
         assert self.runs.contradictions() == []
 
     def _row(self, lists: Lists) -> fault_table.Row:
         found, true = self.runs.findings(), lists.truth.extras
-        shown: Counter[str] = Counter()
-        for (name, labels), value in self.watch.last.items():
-            if name == "dupscope_duplicates_total":
-                shown[dict(labels)["layer"]] += int(value)
+        shown = by_label(self.watch.last, "duplicates_total", "layer")
         return fault_table.Row(
             self.terms.name,
             self.terms.cluster,
@@ -166,23 +167,13 @@ class FaultCase(Running):
             time.monotonic() - self._began,
         )
 
-    # ------------------------------------------------------------------ the pipeline
-
-    def _pipeline(self, route: Route) -> Pipeline:
-        flow = Flow(("payment_id",), {MIRROR: SOURCE}, {SINK: (MIRROR,)}, {route.mirrored: route.topic})
-        logs = {
-            SOURCE: Log("primary", route.primary, (route.topic,)),
-            MIRROR: Log("dr", route.dr, (route.mirrored,)),
-        }
-        stages = {SINK: {"group": self.traffic.sink.group}}
-        return Pipeline(PIPELINE, flow, logs, {SINK: self.traffic.sink}, dict(self.terms.settings), stages)
-
-    def _configure(self, route: Route) -> Path:
-        seen = {"primary": route.primary, "dr": route.dr, **self.terms.seen}
+    def _configure(self) -> Path:
+        logs = self.pipeline.logs.values()
+        seen = {**{log.cluster: log.bootstrap for log in logs}, **self.terms.seen}
         document = {
             "clusters": {name: {"bootstrap.servers": servers} for name, servers in seen.items()},
-            "pipelines": {PIPELINE: self.pipeline.section()},
-            "state": {"path": str(self.folder / "state")},
+            "pipelines": {self.pipeline.name: {**self.pipeline.section(), **self.terms.settings}},
+            "state": {"path": str(self.folder / "state"), "journal": JOURNAL},
             "web": {"listen": f"127.0.0.1:{self.port}"},
             "log": {"findings_per_second": 0},
             **self.terms.extra,
@@ -192,9 +183,9 @@ class FaultCase(Running):
         return file
 
 
-def expected_of(lists: Lists) -> dict[Series, float]:
+def expected_of(lists: Lists) -> Counter[Series]:
     """All series that are not zero, by the lists."""
-    return expected_metrics(Checkpoint(0, {PIPELINE: lists}))
+    return Counter(expected_metrics(Checkpoint(0, {"payments": lists})))
 
 
 def often(usual: int) -> int:

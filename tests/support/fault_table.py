@@ -20,6 +20,9 @@ CASES = {
     ("leader moved", "mock"): 1,
     ("network cut", "mock"): 1,
     ("network slow", "mock"): 1,
+    ("broker killed and restarted", "real"): 1,
+    ("network cut, refused, slow", "real"): 1,
+    ("leader killed, moved, moved back", "real"): 1,
 }
 """How many cases make up each row of the table. A case of no row here cannot hand in anything."""
 
@@ -30,7 +33,8 @@ INTRO = (
 Cases of `tests/faults`: a fault while traffic with planted duplicates of all three layers flows. A case
 passes when the *set* of (stage, position) reported by all runs together equals the oracle's, when all
 counters equal its numbers, when no scrape (one every 100 ms, through all restarts) showed more than was
-planted by then, and when no counter ever fell. Between two kills at least one duplicate of each layer is planted.
+planted by then, and when no counter ever fell. Between two kills at least one duplicate of each layer is
+planted.
 
 - **on**: librdkafka's mock brokers, or real Kafka.
 - **cycles**: how often the fault came.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 
-from support.fault_case import FaultCase
+from support.traffic_case import TrafficCase
 
 LEAST_SECONDS, MOST_SECONDS = 0.05, 2.0
 FROM_START = 0.15
 """The share of kills that are counted from the start of the process: many of those come before it listens."""
 
 
-def kill_loop(case: FaultCase, count: int, seed: int) -> None:
+def kill_loop(case: TrafficCase, count: int, seed: int) -> None:
     """Start and kill `count` times; then one run more, which is left alive. Traffic must be flowing.
 
     The moment of a kill is drawn and waited for: that pause is the fault itself and synchronises nothing.
@@ -25,7 +24,7 @@ def kill_loop(case: FaultCase, count: int, seed: int) -> None:
         case.runs.start()
         if draw.random() >= FROM_START:
             case.runs.wait_listening()
-        pause.wait(moment(draw))
+        pause.wait(draw.uniform(LEAST_SECONDS, MOST_SECONDS))
         case.runs.current.process.assert_running()
         case.runs.current.process.kill()
         case.traffic.wait_phases(planted + 1)
@@ -33,9 +32,3 @@ def kill_loop(case: FaultCase, count: int, seed: int) -> None:
         if case.watch.problems:
             raise AssertionError(f"after {case.cycles} kills: {case.watch.problems}")
     case.runs.start()
-
-
-def moment(draw: random.Random) -> float:
-    """Seconds from 50 ms to 2 s, of each order of magnitude as many."""
-    span = math.log(MOST_SECONDS / LEAST_SECONDS)
-    return LEAST_SECONDS * math.exp(draw.random() * span)

@@ -7,9 +7,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
 
 from support.dupscope_process import SCRAPE_SECONDS, Sample, Series, parse_metrics
-from support.tally import Tally
 
 BOUNDED = (
     "records_total",
@@ -38,15 +38,21 @@ MOST_PROBLEMS = 20
 class Watch:
     """Scrapes every 100 ms from `start` to `stop`. `problems` has what must not be, in words.
 
-    `allowed` names metrics that may show anything: those of a fault that costs verdicts by design.
+    planted  tells, after a scrape, what it may have shown at most; without it only falling is noticed
+    allowed  names metrics that may show anything: those of a fault that costs verdicts by design
     """
 
-    def __init__(self, url: str, tally: Tally, allowed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        planted: Callable[[], Mapping[Series, float]] | None,
+        allowed: tuple[str, ...] = (),
+    ) -> None:
         self.url = url
         self.scrapes = self.unanswered = 0
         self.problems: list[str] = []
         self.last: Sample = {}
-        self._tally = tally
+        self._planted = planted
         self._bounded = {f"dupscope_{name}" for name in BOUNDED if name not in allowed}
         self._counters: Sample = {}
         self._stop = threading.Event()
@@ -59,6 +65,10 @@ class Watch:
         self._stop.set()
         if self._thread.ident:
             self._thread.join()
+
+    def bounds(self, name: Series) -> bool:
+        """Whether a series may show no more than was planted."""
+        return name[0] in self._bounded
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -75,14 +85,14 @@ class Watch:
             return parse_metrics(response.read().decode())
 
     def _see(self, sample: Sample) -> None:
-        planted = self._tally.now()
+        planted = None if self._planted is None else self._planted()
         counters = {name: value for name, value in sample.items() if counts(name)}
         for name, value in self._counters.items():
             if counters.get(name, 0) < value:
                 self._object(f"{text(name)} fell from {value} to {counters.get(name)}")
-        for name, value in sample.items():
-            if name[0] in self._bounded and value > planted[name]:
-                self._object(f"{text(name)} is {value} where {planted[name]} are planted")
+        for name, value in sample.items() if planted is not None else ():
+            if self.bounds(name) and value > planted.get(name, 0):
+                self._object(f"{text(name)} is {value} where {planted.get(name, 0)} are planted")
         self._counters, self.last = counters, sample
         self.scrapes += 1
 

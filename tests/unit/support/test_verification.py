@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.verification import SCENARIOS, Row, add, render
+from support.verification import SCENARIOS, Row, add, render, split
 
 ROW = Row(
     "main job",
@@ -32,3 +32,13 @@ class TestTable:
 
     def test_scenarios_are_named_once(self):
         assert len(SCENARIOS) == len(set(SCENARIOS))
+
+
+class TestSplit:
+    def test_the_two_tables_of_the_file_are_told_apart(self):
+        scenarios, faults = split("# Verification\n\n| a |\n\n## Faults\n\n| b |\n")
+        assert scenarios == "# Verification\n\n| a |\n"
+        assert faults == "\n## Faults\n\n| b |\n"
+
+    def test_a_file_without_faults_is_left_as_it_is(self):
+        assert split("# Verification\n\n| a |\n") == ("# Verification\n\n| a |\n", "")

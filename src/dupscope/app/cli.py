@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -154,6 +155,43 @@ def findings(file: Path | None, folder: Path | None, form: str | None, **wanted:
     from dupscope.app.findings import Wanted, Where, show_findings  # noqa: PLC0415 - brings the metrics
 
     return show_findings(Where(file, folder), Wanted(**wanted), form or "text")
+
+
+@cli.command()
+@_CONFIG
+@click.option(
+    "--sample",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keys of each pipeline.",
+)
+@click.option(
+    "--seed", type=int, metavar="NUMBER", help="Which keys: the same ones each time.  [default: others]"
+)
+@click.option("--pipeline", metavar="NAME", help="Only this pipeline.")
+@click.option(
+    "--wait",
+    "wait_seconds",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long to wait for what 'run' has not judged yet.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(file: Path, *, seed: int | None, **options: Any) -> int:  # noqa: ANN401 - the options above
+    """Read some keys again from Kafka and see whether what was found of them is right.
+
+    Judges them by simple loops over complete lists, which share nothing with what 'run' does. Works while
+    'run' is running, and changes nothing. Ends with 0 when all that could be compared is equal, with 1 when
+    something differs or nothing could be compared, and with 2 when it could not be done.
+    """
+    from dupscope.app.verify import VerifyOptions, verify_file  # noqa: PLC0415 - brings clients
+
+    chosen = secrets.randbelow(1 << 31) if seed is None else seed
+    return verify_file(file, VerifyOptions(seed=chosen, **options))
 
 
 @cli.command()

@@ -1,0 +1,96 @@
+"""What the stored state says of one pipeline at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dupscope.app.saved import SavedPipeline, saved_pipelines
+from dupscope.audit.reasons import InvalidReason
+from dupscope.model.errors import StoreError
+from dupscope.model.finding import Finding, Reason
+from dupscope.store.reader import StoreReader
+from dupscope.telemetry.catalogue import BY_NAME
+
+TOLD_BY_NOBODY_ELSE = frozenset(
+    {Reason.EXPIRED, Reason.OPEN_TRANSACTION, Reason.UNREADABLE, Reason.TOPIC_DELETED}
+)
+"""Reasons that rest on when something was read: what is read again does not show them."""
+
+Totals = dict[tuple[str, tuple[str, ...]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """One commit, seen from outside.
+
+    number      of the commit
+    findings    of the pipeline, in order of detection
+    kept_ms     when the oldest finding in the store was detected, if older ones were dropped
+    unverified  see `forensics.comparison.Stored`
+    rotated     sinks whose audit log has been another file before
+    """
+
+    number: int
+    saved: SavedPipeline
+    findings: tuple[Finding, ...]
+    kept_ms: int | None
+    unverified: int
+    rotated: frozenset[str]
+
+
+def look(folder: Path, pipeline: str) -> StoredState:
+    """The last commit. Raises StoreError where there is none of the pipeline."""
+    with StoreReader(folder) as reader:
+        contents = reader.contents
+        if pipeline not in contents.pipelines:
+            raise StoreError(f"{folder}: nothing is stored of pipeline '{pipeline}' yet")
+        findings = tuple(reader.findings())
+        is_trimmed = contents.last is not None and contents.last.findings[0] > 1
+        totals = _totals(contents.totals)
+        return StoredState(
+            contents.seq,
+            saved_pipelines(reader)[pipeline],
+            tuple(finding for finding in findings if finding.pipeline == pipeline),
+            int(findings[0].detected_at * 1000) if is_trimmed and findings else None,
+            _unverified(totals, pipeline),
+            _rotated(totals, pipeline),
+        )
+
+
+def _totals(stored: Iterable[Any]) -> Totals:
+    """Values of counters and gauges by metric and labels; of a series the last counts."""
+    return {
+        (name, tuple(labels)): float(value)
+        for name, labels, value in stored
+        if isinstance(value, int | float)
+    }
+
+
+def _unverified(totals: Totals, pipeline: str) -> int:
+    """What may be a duplicate and no finding."""
+    return int(
+        sum(
+            value
+            for (name, labels), value in totals.items()
+            if name in BY_NAME and labels[:1] == (pipeline,) and _hides(name, labels)
+        )
+    )
+
+
+def _hides(name: str, labels: tuple[str, ...]) -> bool:
+    if name == "unverified_total":
+        return labels[BY_NAME[name].labels.index("reason")] in TOLD_BY_NOBODY_ELSE
+    return name in {"intended_duplicates_total", "index_evictions_total"}
+
+
+def _rotated(totals: Totals, pipeline: str) -> frozenset[str]:
+    name = "audit_invalid_lines_total"
+    stage, reason = BY_NAME[name].labels.index("stage"), BY_NAME[name].labels.index("reason")
+    return frozenset(
+        labels[stage]
+        for (metric, labels), value in totals.items()
+        if metric == name and labels[:1] == (pipeline,) and value and labels[reason] == InvalidReason.ROTATED
+    )

@@ -182,11 +182,13 @@ def findings(file: Path | None, folder: Path | None, form: str | None, **wanted:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(file: Path, *, seed: int | None, **options: Any) -> int:  # noqa: ANN401 - the options above
-    """Read some keys again from Kafka and see whether what was found of them is right.
+    """Read some keys again and tell whether what was found is true.
 
-    Judges them by simple loops over complete lists, which share nothing with what 'run' does. Works while
-    'run' is running, and changes nothing. Ends with 0 when all that could be compared is equal, with 1 when
-    something differs or nothing could be compared, and with 2 when it could not be done.
+    Reads them from Kafka and the audit logs, and judges them by simple loops that share nothing with what
+    'run' does. Works while that is running, and changes nothing.
+
+    Ends with 0 when all that could be compared is equal, with 1 when something differs or nothing could be
+    compared, and with 2 when it could not be done.
     """
     from dupscope.app.verify import VerifyOptions, verify_file  # noqa: PLC0415 - brings clients
 

@@ -24,7 +24,7 @@ COMMIT_SECONDS = 0.5
 """What is new is committed after this long, or once there is much of it."""
 QUIET_COMMIT_SECONDS = 10.0
 """How long cycles are gathered in which nothing happened that is stored."""
-RECORDS_A_COMMIT = 50_000
+RECORDS_A_COMMIT = 200_000
 
 
 @dataclass

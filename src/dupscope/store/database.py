@@ -14,10 +14,10 @@ DATABASE_FILE = "dupscope.db"
 APPLICATION_ID = 0x64757073
 """Marks the file as ours ("dups")."""
 
-PAGE_BYTES = 16384
-"""Bulk writes want large pages (facts: 65,536 halves their cost), a quiet pipeline's commits small ones."""
+PAGE_BYTES = 32768
+"""A quiet commit writes a page; in bulk 4 KiB pages cost 1.7 times as much, 64 KiB as much."""
 
-WAL_PAGES = 1024
+WAL_PAGES = 512
 """The write-ahead log is copied into the file once it has this many pages."""
 
 WAL_BYTES_KEPT = 32 << 20

@@ -124,17 +124,16 @@ class Verifier:
         waiting = _Patience(self._options.wait_seconds)
         passed, now = 0, self._look()
         while True:
-            settled = comparer.compare(sample, _stored(now, ids, is_settled=True))
-            if not settled.missing:
-                return settled
+            result = comparer.compare(sample, _stored(now, ids, is_settled=True))
+            if not result.missing or passed > 1:
+                return result
             if logs.is_past_ends(now.saved):
                 passed += 1
                 logs.take_ends()
-            if passed > 1:
-                return settled
-            if not waiting.may_go_on(now.number):
+            elif waiting.may_go_on(now.number):
+                time.sleep(LOOK_AGAIN_SECONDS)
+            else:
                 return comparer.compare(sample, _stored(now, ids, is_settled=False))
-            time.sleep(LOOK_AGAIN_SECONDS)
             now = self._look()
 
 

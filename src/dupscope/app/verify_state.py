@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,21 @@ def look(folder: Path, pipeline: str) -> StoredState:
         if pipeline not in contents.pipelines:
             raise StoreError(f"{folder}: nothing is stored of pipeline '{pipeline}' yet")
         findings = tuple(reader.findings())
-        is_trimmed = contents.last is not None and contents.last.findings[0] > 1
+        first = contents.last.findings[0] if contents.last else 1
         totals = _totals(contents.totals)
         return StoredState(
             contents.seq,
             saved_pipelines(reader)[pipeline],
             tuple(finding for finding in findings if finding.pipeline == pipeline),
-            int(findings[0].detected_at * 1000) if is_trimmed and findings else None,
+            kept_ms(first, findings),
             _unverified(totals, pipeline),
             _rotated(totals, pipeline),
         )
+
+
+def kept_ms(first: int, findings: Sequence[Finding]) -> int | None:
+    """When the oldest finding was detected, unless none was dropped; `first` is its number in the store."""
+    return int(findings[0].detected_at * 1000) if first > 1 and findings else None
 
 
 def _totals(stored: Iterable[Any]) -> Totals:

@@ -12,6 +12,9 @@ NO_ROOM_OF_OURS = {"support": "what the tests themselves are made of"}
 
 TESTED_ELSEWHERE = {
     "__main__.py": "two lines; every demo test starts it",
+    "app/commits.py": "a loop drives it; test_loop",
+    "app/restore.py": "a loop drives it; test_loop, and the faults",
+    "store/contents.py": "a store fills it; test_store and test_reader",
     "config/settings.py": "plain values; test_compose makes them",
 }
 """Modules without a test module of their own, and where to look instead."""

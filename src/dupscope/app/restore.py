@@ -15,7 +15,7 @@ from dupscope.model.finding import Finding
 from dupscope.model.plain import Plain
 from dupscope.store.commit import NewFinding, Step
 from dupscope.store.contents import Contents
-from dupscope.store.database import translated
+from dupscope.store.database import believed
 from dupscope.store.store import Salvage, Store
 from dupscope.telemetry.metrics import FINDINGS_SHOWN, Metrics, RunState
 
@@ -81,7 +81,7 @@ class Restorer:
         if last is None:
             return Restored(watches)
         kept = [watch for watch in watches if self._is_kept(watch, contents)]
-        with translated(self._store.path):
+        with believed(self._store.path):
             progress = _Progress(self._metrics, self._started_at, sum(map(_bytes_of(contents), kept)))
             for watch in kept:
                 self._restore(watch, contents, progress)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dupscope.model.errors import StoreDamagedError, StoreError, StoreUnwritableError
+from dupscope.model.errors import DupscopeError, StoreDamagedError, StoreError, StoreUnwritableError
 from dupscope.store.frame import FORMAT
 
 DATABASE_FILE = "dupscope.db"
@@ -91,6 +91,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreUnwritableError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise StoreDamagedError(f"{path}: holds text that is none", "corrupt") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = -1 if code is None else code & 0xFF
@@ -99,6 +101,21 @@ def translated(path: Path) -> Iterator[None]:
         if primary in _DAMAGED or isinstance(error, sqlite3.DatabaseError):
             raise StoreDamagedError(f"{path}: {error}", "corrupt") from error
         raise
+
+
+@contextmanager
+def believed(path: Path) -> Iterator[None]:
+    """As `translated`, around reading: whatever cannot be made sense of is damage.
+
+    An error of our own in making sense of it is, too: a process that ends with it would end so at each start.
+    """
+    try:
+        with translated(path):
+            yield
+    except DupscopeError:
+        raise
+    except Exception as error:
+        raise StoreDamagedError(f"{path}: {type(error).__name__}: {error}", "senseless") from error
 
 
 def check_pages(connection: sqlite3.Connection, path: Path) -> None:

@@ -37,8 +37,10 @@ class WriterLock:
         self._sign()
 
     def release(self) -> None:
-        """Let another writer in."""
-        os.close(self._file)
+        """Let another writer in. Again, it does nothing."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def _sign(self) -> None:
         """Say who holds the lock; on a full disk nobody can, and it holds all the same."""

@@ -21,7 +21,7 @@ class StoreReader:
         self._path = folder / database.DATABASE_FILE
         self._connection = database.connect_reader(folder)
         try:
-            with database.translated(self._path):
+            with database.believed(self._path):
                 self._connection.execute("BEGIN")
                 self.contents = Contents(self._connection)
                 self._findings = FindingTable(self._connection)
@@ -31,7 +31,7 @@ class StoreReader:
 
     def findings(self, since_ms: int = 0, until_ms: int = FOREVER_MS) -> Iterator[Finding]:
         """Findings by the time of their detection, oldest first; `until_ms` is not included."""
-        with database.translated(self._path):
+        with database.believed(self._path):
             for new in self._findings.between(since_ms, until_ms):
                 yield new.finding
 

@@ -69,7 +69,7 @@ class Store:
 
     def load(self) -> Contents:
         """Open the database and verify it; what it holds. Raises StoreDamagedError, see `begin_anew`."""
-        with database.translated(self.path):
+        with database.believed(self.path):
             database.check_pages(self._connection, self.path)
             contents = Contents(self._connection)
             if contents.last is not None:
@@ -284,10 +284,10 @@ def _size(path: Path) -> int:
 def _salvaged(folder: Path) -> Salvage:
     """What carries a right checksum in a damaged database. Findings end where the first is not intact."""
     salvage = Salvage()
-    with suppress(DupscopeError, sqlite3.Error):
+    with suppress(DupscopeError), database.believed(folder):
         connection = database.connect_reader(folder)
         try:
-            with suppress(DupscopeError, sqlite3.Error):
+            with suppress(DupscopeError), database.believed(folder):
                 contents = Contents(connection)
                 salvage.totals = contents.totals
                 salvage.published = contents.last.published if contents.last else 0

@@ -1,7 +1,7 @@
 """One way to read a topic to its end, in a process of its own on one core.
 
 Usage: contestant.py CORE NAME BOOTSTRAP TOPIC RECORDS. Prints one JSON object: `seconds` from the assignment
-to the last record, `cpu_seconds` of the process in that time.
+to the last record, `cpu_seconds` of the process in that time; of the program also what its store did.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from stores import ForgetfulStore, TimedStore
 
 from dupscope.app.clusters import Clusters
+from dupscope.app.commits import Commits
 from dupscope.app.loop import Loop
 from dupscope.app.replays import DeclaredReplays
+from dupscope.app.restore import Restorer
 from dupscope.app.run import quiet_collector
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
@@ -30,7 +34,7 @@ from dupscope.config.load import load
 from dupscope.forensics.ledgerfile import LedgerFile
 from dupscope.kafka.client import silent
 from dupscope.kafka.settings import DEFAULTS
-from dupscope.store.commit import Store
+from dupscope.store.commit import no_step
 from dupscope.telemetry.findings import FindingLog
 from dupscope.telemetry.metrics import Metrics
 
@@ -51,7 +55,9 @@ WITH_MIRROR = SOURCE_ONLY.replace(
 
 
 class Stopwatch:
-    """Wall-clock and processor time of a block."""
+    """Wall-clock and processor time of a block, and whatever else is to be told of it."""
+
+    more: ClassVar[dict[str, float]] = {}
 
     def __enter__(self) -> Self:
         self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
@@ -113,30 +119,52 @@ def mirror(bootstrap: str, topic: str, records: int) -> Stopwatch:
     return _dupscope(WITH_MIRROR, bootstrap, topic, records)
 
 
-def _dupscope(template: str, bootstrap: str, topic: str, records: int) -> Stopwatch:
+def source_unstored(bootstrap: str, topic: str, records: int) -> Stopwatch:
+    """The same as `source`, nothing stored."""
+    return _dupscope(SOURCE_ONLY, bootstrap, topic, records, stored=False)
+
+
+def mirror_unstored(bootstrap: str, topic: str, records: int) -> Stopwatch:
+    """The same as `mirror`, nothing stored."""
+    return _dupscope(WITH_MIRROR, bootstrap, topic, records, stored=False)
+
+
+class ReadingLoop(Loop):
+    """A loop that leaves the checkpoint of an orderly end to whoever measures that."""
+
+    def _finish(self, ledger_file: LedgerFile) -> None:
+        self._settle(ledger_file)
+
+
+def _dupscope(template: str, bootstrap: str, topic: str, records: int, *, stored: bool = True) -> Stopwatch:
     """From opening the tails until everything is read, judged, committed and published."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         file = Path(folder, "dupscope.yaml")
         file.write_text(template.format(bootstrap=bootstrap, topic=topic, state=folder))
         config = load(file, os.environ)
-    clusters = Clusters(config.clusters, silent, int(time.time() * 1000))
-    (settings,) = config.pipelines.values()
-    watch = PipelineWatch(config, settings, bytes(16), clusters)
-    metrics = Metrics([shape_of(settings)], "bench")
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    findings = FindingLog(structlog.get_logger(), metrics, 100)
-    loop = Loop([watch], Store(), metrics, findings, DeclaredReplays(file, config.replays))
-    with quiet_collector(), Stopwatch() as stopwatch:
-        loop.run(LedgerFile(None), until_caught_up=True)
-    read = sum(metrics.published.snapshot.values["records_total"].values())
-    assert read == records * len(settings.topology.logs), read
-    watch.close()
-    clusters.close()
+        store = TimedStore(Path(folder)) if stored else ForgetfulStore()
+        stack.callback(store.close)
+        clusters = Clusters(config.clusters, silent, int(time.time() * 1000))
+        stack.callback(clusters.close)
+        (settings,) = config.pipelines.values()
+        metrics = Metrics([shape_of(settings)], "bench")
+        structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+        findings = FindingLog(structlog.get_logger(), metrics, 100)
+        restorer = Restorer(store, metrics, no_step, lambda: False)
+        restored = restorer.restore(lambda: [PipelineWatch(config, settings, bytes(16), clusters)])
+        stack.callback(restored.watches[0].close)
+        commits = Commits(store, restored, metrics, findings)
+        loop = ReadingLoop(restored.watches, commits, metrics, DeclaredReplays(file, config.replays))
+        with quiet_collector(), Stopwatch() as stopwatch:
+            loop.run(LedgerFile(None), until_caught_up=True)
+        read = sum(metrics.published.snapshot.values["records_total"].values())
+        assert read == records * len(settings.topology.logs), read
+        stopwatch.more = {f"store_{name}": value for name, value in store.figures().items()}
     return stopwatch
 
 
 CONTESTANTS: dict[str, Callable[[str, str, int], Stopwatch]] = {
-    each.__name__: each for each in (bare, naive, source, mirror)
+    each.__name__: each for each in (bare, naive, source, source_unstored, mirror, mirror_unstored)
 }
 
 
@@ -144,7 +172,7 @@ def main() -> None:
     core, name, bootstrap, topic, records = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
     watch = CONTESTANTS[name](bootstrap, topic, int(records))
-    print(json.dumps({"seconds": watch.seconds, "cpu_seconds": watch.cpu_seconds}))
+    print(json.dumps({"seconds": watch.seconds, "cpu_seconds": watch.cpu_seconds, **watch.more}))
 
 
 if __name__ == "__main__":

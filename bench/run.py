@@ -1,8 +1,7 @@
-"""`make bench`: dupscope against the bare consume loop and against what people write, and bytes per key.
+"""`make bench`: speed against the bare consume loop and what people write, durability, memory, restart.
 
 All contestants read the same records from the same mock cluster, in turn, several rounds of them. The
-cluster has one core, each contestant, librdkafka's threads included, another one. A ratio is taken between
-contestants of one round; what is printed is the median over the rounds.
+cluster has one core, each contestant, librdkafka's threads included, another one.
 """
 
 from __future__ import annotations
@@ -13,24 +12,27 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 
 import confluent_kafka
+from show import (
+    CONTESTANTS,
+    JOURNAL,
+    Figures,
+    Round,
+    show_durability,
+    show_memory,
+    show_rebuild,
+    show_speed,
+)
 
 HERE = Path(__file__).parent
-CONTESTANTS = {
-    "bare": "consume(1000), every record dropped",
-    "naive": "poll, json.loads, a dict",
-    "source": "dupscope, source",
-    "mirror": "dupscope, source and mirror (twice the records)",
-}
-AIMS = {"bare": 0.25, "naive": 3.0}
-BYTES_AIM = 60
 STAGES = ("source", "source+mirror", "source+mirror+sink")
-Round = dict[str, dict[str, float]]
+JOURNALLED = 1_000_000
+"""Keys that a journal brings when its replay is measured."""
 
 
 def arguments() -> argparse.Namespace:
@@ -38,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--records", type=int, default=1_000_000, help="records in each topic")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keys", type=int, nargs="*", default=[2_000_000, 10_000_000])
+    parser.add_argument("--rebuild", type=int, nargs="*", default=[1_000_000, 5_000_000, 10_000_000])
     parser.add_argument("--json", action="store_true", help="print one JSON object with all figures")
     return parser.parse_args()
 
@@ -46,7 +49,7 @@ def python(script: str, *arguments: object) -> list[str]:
     return [sys.executable, str(HERE / script), *map(str, arguments)]
 
 
-def measured(script: str, *arguments: object) -> dict[str, float]:
+def measured(script: str, *arguments: object) -> Figures:
     done = subprocess.run(python(script, *arguments), check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
@@ -77,40 +80,25 @@ def speed(cores: tuple[int, int], records: int, rounds: int) -> dict[str, list[R
         }
 
 
-def memory(core: int, sizes: list[int]) -> dict[str, dict[str, dict[str, float]]]:
+def memory(core: int, sizes: list[int]) -> dict[str, dict[str, Figures]]:
     """By number of keys and stages."""
     return {
         str(keys): {stages: measured("memory.py", core, stages, keys) for stages in STAGES} for keys in sizes
     }
 
 
-def ratio(rounds: list[Round], reference: str, name: str, clock: str) -> float:
-    """How many times as many records a second `name` reads as `reference`."""
-    read = 2 if name == "mirror" else 1
-    return median(each[reference][clock] / each[name][clock] * read for each in rounds)
+def rebuilds(core: int, sizes: list[int]) -> dict[str, Figures]:
+    """By number of keys in a checkpoint; and of a journal."""
+    found = {str(keys): rebuild(core, keys, 0) for keys in sizes}
+    return found | ({JOURNAL: rebuild(core, 2 * JOURNALLED, JOURNALLED)} if sizes else {})
 
 
-def show_speed(topic: str, records: int, rounds: list[Round]) -> None:
-    print(f"\n{topic}: {records:,} records of 200 B, 64 partitions, lz4; median of {len(rounds)} rounds\n")
-    print(f"{'':50}{'records/s':>12}{'us CPU':>9}{'x bare':>9}{'x naive':>9}")
-    for name, what in CONTESTANTS.items():
-        read = records * (2 if name == "mirror" else 1)
-        rate = median(read / each[name]["seconds"] for each in rounds)
-        cost = median(each[name]["cpu_seconds"] for each in rounds) / read * 1e6
-        bare, naive = (ratio(rounds, reference, name, "cpu_seconds") for reference in AIMS)
-        print(f"{what:50}{rate:12,.0f}{cost:9.2f}{bare:9.2f}{naive:9.2f}")
-    for reference, aim in AIMS.items():
-        by_cpu, by_clock = (ratio(rounds, reference, "source", clock) for clock in ("cpu_seconds", "seconds"))
-        print(f"source against {reference}: {by_cpu:.2f} by CPU, {by_clock:.2f} by the clock; aim {aim:.2f}")
-
-
-def show_memory(figures: dict[str, dict[str, dict[str, float]]]) -> None:
-    print(f"\nbytes per key in the norm (aim: at most {BYTES_AIM}); resident after malloc_trim\n")
-    print(f"{'keys':>12}  {'stages':22}{'resident':>10}{'columns':>10}{'us/key':>9}")
-    for keys, rows in figures.items():
-        for stages, found in rows.items():
-            cost = found["seconds"] / int(keys) * 1e6
-            print(f"{int(keys):12,}  {stages:22}{found['resident']:10.1f}{found['columns']:10.1f}{cost:9.2f}")
+def rebuild(core: int, keys: int, journalled: int) -> Figures:
+    """One store, written by one process and read by another."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = measured("rebuild.py", core, "write", folder, keys, journalled)
+        found = measured("rebuild.py", core, "read", folder, keys, journalled)
+    return {**written, **found, "journalled": journalled}
 
 
 def main() -> int:
@@ -118,9 +106,10 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))
     mine, other = cores[-1], cores[0]
     readings = speed((mine, other), options.records, options.rounds) if options.rounds else {}
-    held = memory(mine, options.keys)
+    held, rebuilt = memory(mine, options.keys), rebuilds(mine, options.rebuild)
     if options.json:
-        print(json.dumps({"records": options.records, "speed": readings, "memory": held}))
+        figures = {"speed": readings, "memory": held, "rebuild": rebuilt}
+        print(json.dumps({"records": options.records, **figures}))
         return 0
     where = f"Python {platform.python_version()}, librdkafka {confluent_kafka.libversion()[0]}"
     print(f"{where}, {len(cores)} cores of {platform.machine()}")
@@ -128,7 +117,11 @@ def main() -> int:
         print("only one core: the cluster takes its share of every figure by the clock")
     for topic, rounds in readings.items():
         show_speed(topic, options.records, rounds)
-    show_memory(held)
+        show_durability(options.records, rounds)
+    if held:
+        show_memory(held)
+    if rebuilt:
+        show_rebuild(rebuilt)
     return 0
 
 

@@ -15,6 +15,7 @@ from dupscope.app.check_describe import describe_intent, describe_pipeline
 from dupscope.app.check_logs import Found, Probes, present_topics, tell_groups, tell_logs
 from dupscope.app.check_report import Level, Report, Section
 from dupscope.app.check_topics import ClusterProbe, servers
+from dupscope.app.limits import shares
 from dupscope.config.load import load
 from dupscope.config.settings import Config
 from dupscope.fingerprint.settings import describe
@@ -72,7 +73,7 @@ def check(config: Config, options: CheckOptions) -> Report:
         _tell_ids(founds, section)
         for found in founds:
             _look(found, config.replays.get(found.pipeline.name, ()), report)
-    _tell_cost(founds, config.limits.memory_bytes, report)
+    _tell_cost(founds, config, report)
     return report
 
 
@@ -142,7 +143,7 @@ def _look(found: Found, replays: Sequence[Replay], report: Report) -> None:
     describe_intent(pipeline.redrive, replays, section)
 
 
-def _tell_cost(founds: Sequence[Found], memory_bytes: int, report: Report) -> None:
+def _tell_cost(founds: Sequence[Found], config: Config, report: Report) -> None:
     costs = {}
     for found in founds:
         sources = found.pipeline.topology.sources
@@ -151,4 +152,4 @@ def _tell_cost(founds: Sequence[Found], memory_bytes: int, report: Report) -> No
             rate = sum(probe.records_per_second for probe in seen)
             costs[found.pipeline.name] = cost(found.pipeline, rate)
     if costs:
-        tell(costs, memory_bytes, report.section("memory"))
+        tell(costs, config.limits, shares(config), report.section("limits"))

@@ -136,7 +136,7 @@ class TestOnline:
         assert ("source", "payments: 2 partitions, 2.0 records/s, read 200 records") in _lines(
             report, Level.OK
         )
-        assert ("p", "2.0 records/s: 24 h need 9 MB of 1 GiB") in _lines(report, Level.OK)
+        assert ("p", "2.0 records/s: 24 h need 12 MB of 1 GiB") in _lines(report, Level.OK)
 
     def test_a_topic_that_is_not_there_is_a_problem_and_the_others_are_still_looked_at(self, write, dr):
         report = check(load(write(MIRRORED.format("x.payments, primary.payments")), {}), QUICK)
@@ -172,7 +172,7 @@ class TestOnline:
         ((where, text),) = _lines(check(load(file, {}), QUICK), Level.WARNING)
 
         assert where == "p"
-        assert text.startswith("2.0 records/s: 24 h need 7 MB; limit 1 MiB covers 3 h")
+        assert text.startswith("2.0 records/s: 24 h need 10 MB; limit 1 MiB covers 2 h 32 min")
 
     def test_brokers_that_do_not_answer_are_named_by_their_address(self, write, capsys):
         file = write(

@@ -25,12 +25,13 @@ lint: .venv/dev ## style, types, room borders, spelling, generated documents
 	$(BIN)/python scripts/docs.py --check
 	$(BIN)/python scripts/docs_config.py --check
 
-bench: .venv/dev ## speed against the bare loop and the naive script, bytes per key
+bench: .venv/dev ## speed against the bare loop and the naive script, durability, bytes per key, restart
 	$(BIN)/python bench/run.py $(ARGS)
 
-soak: .venv/dev ## the long form: other versions of Kafka, many more random histories (hours)
+soak: .venv/dev ## the long form: another Kafka, many more random histories, 1,000 kills (hours)
 	DUPSCOPE_KAFKA_VERSION=3.9.2 $(BIN)/python -m pytest tests/kafka tests/contract
 	DUPSCOPE_HYPOTHESIS=soak $(BIN)/python -m pytest tests/property --timeout=0
+	DUPSCOPE_FAULT_CYCLES=1000 $(BIN)/python -m pytest tests/faults --timeout=0
 
 mutants: .venv/dev ## removes one guard at a time; each must be caught by a test
 	$(BIN)/python scripts/mutants.py $(ARGS)

@@ -1,6 +1,7 @@
 """The detector, killed by itself: `python dying.py CONFIG STEP NTH`.
 
-Run as a program. It ends with -9 at the NTH time that it reaches STEP. The detector tells each step of its commit, publishing and restore to whoever asks.
+Run as a program. It ends with -9 at the NTH time that it reaches STEP: the detector tells each step of its
+commit, publishing and restore to whoever asks.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 
+from support.fault_case import FaultCase
 from support.traffic_case import TrafficCase
 
 LEAST_SECONDS, MOST_SECONDS = 0.05, 2.0
@@ -15,20 +16,27 @@ FROM_START = 0.15
 def kill_loop(case: TrafficCase, count: int, seed: int) -> None:
     """Start and kill `count` times; then one run more, which is left alive. Traffic must be flowing.
 
-    The moment of a kill is drawn and waited for: that pause is the fault itself and synchronises nothing.
+    Between any two kills at least one duplicate of each layer is planted.
     """
     draw = random.Random(seed)
-    pause = threading.Event()
     for _ in range(count):
         planted = case.traffic.phases
-        case.runs.start()
-        if draw.random() >= FROM_START:
-            case.runs.wait_listening()
-        pause.wait(draw.uniform(LEAST_SECONDS, MOST_SECONDS))
-        case.runs.current.process.assert_running()
-        case.runs.current.process.kill()
+        kill(case, draw)
         case.traffic.wait_phases(planted + 1)
-        case.cycles += 1
-        if case.watch.problems:
-            raise AssertionError(f"after {case.cycles} kills: {case.watch.problems}")
     case.runs.start()
+
+
+def kill(case: FaultCase, draw: random.Random) -> None:
+    """Start a run and kill it after 50 to 2,000 ms.
+
+    The moment is drawn and waited for: that pause is the fault itself and synchronises nothing.
+    """
+    case.runs.start()
+    if draw.random() >= FROM_START:
+        case.runs.wait_listening()
+    threading.Event().wait(draw.uniform(LEAST_SECONDS, MOST_SECONDS))
+    case.runs.current.process.assert_running()
+    case.runs.current.process.kill()
+    case.cycles += 1
+    if case.watch.problems:
+        raise AssertionError(f"after {case.cycles} kills: {case.watch.problems}")

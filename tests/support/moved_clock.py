@@ -9,9 +9,9 @@ from support.fault_case import FaultCase
 class MovedClock:
     """A program of `case` whose time of day is what `step` says, from its start on."""
 
-    def __init__(self, case: FaultCase) -> None:
+    def __init__(self, case: FaultCase, seconds: float = 0) -> None:
         self._file = case.folder / "offset"
-        self.step(0)
+        self.step(seconds)
         case.runs.script(shifted.__file__, str(self._file))
 
     def step(self, seconds: float) -> None:

@@ -210,8 +210,9 @@ class Traffic:
         return Draft(partition, max(now_ms(), one.timestamp + 1), one.key, one.value)
 
     def _other_amount(self, one: Dumped | Draft) -> Draft:
+        """In the original's partition, which is read in order: a kind is set by what is known when it is set."""
         value = json.loads(one.value or b"")
-        later = self._later(one)
+        later = self._later(one)._replace(partition=one.partition)
         return later._replace(value=value_of(value["payment_id"], value["amount"] + 1000))
 
     def _beside(self, one: Draft) -> Draft:

@@ -154,7 +154,9 @@ class _Patience:
 
 
 def _stored(state: StoredState, then: frozenset[str], *, is_settled: bool) -> Stored:
-    return Stored(state.findings, then, state.kept_ms, state.unverified, is_settled)
+    return Stored(
+        state.findings, then, state.kept_ms, state.unverified, state.unplaced, is_settled=is_settled
+    )
 
 
 def _secret(path: Path) -> bytes:

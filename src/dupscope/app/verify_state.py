@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ class StoredState:
     number      of the commit
     findings    of the pipeline, in order of detection
     kept_ms     when the oldest finding in the store was detected, if older ones were dropped
-    unverified  see `forensics.comparison.Stored`
+    unverified, unplaced
+                see `forensics.comparison.Stored`
     rotated     sinks whose audit log has been another file before
     """
 
@@ -38,6 +39,7 @@ class StoredState:
     findings: tuple[Finding, ...]
     kept_ms: int | None
     unverified: int
+    unplaced: int
     rotated: frozenset[str]
 
 
@@ -55,7 +57,8 @@ def look(folder: Path, pipeline: str) -> StoredState:
             saved_pipelines(reader)[pipeline],
             tuple(finding for finding in findings if finding.pipeline == pipeline),
             kept_ms(first, findings),
-            _unverified(totals, pipeline),
+            _sum(totals, pipeline, _hides),
+            _sum(totals, pipeline, lambda name, labels: _reason(name, labels) == Reason.NO_COPY),
             _rotated(totals, pipeline),
         )
 
@@ -74,21 +77,25 @@ def _totals(stored: Iterable[Any]) -> Totals:
     }
 
 
-def _unverified(totals: Totals, pipeline: str) -> int:
-    """What may be a duplicate and no finding."""
-    return int(
-        sum(
-            value
-            for (name, labels), value in totals.items()
-            if name in BY_NAME and labels[:1] == (pipeline,) and _hides(name, labels)
-        )
+def _sum(totals: Totals, pipeline: str, is_wanted: Callable[[str, tuple[str, ...]], bool]) -> int:
+    """The sum of a pipeline's series that are wanted, by name and labels."""
+    mine = (
+        value
+        for (name, labels), value in totals.items()
+        if name in BY_NAME and labels[:1] == (pipeline,) and is_wanted(name, labels)
     )
+    return int(sum(mine))
 
 
 def _hides(name: str, labels: tuple[str, ...]) -> bool:
-    if name == "unverified_total":
-        return labels[BY_NAME[name].labels.index("reason")] in TOLD_BY_NOBODY_ELSE
-    return name in {"intended_duplicates_total", "index_evictions_total"}
+    """Whether a series counts what may be a duplicate and no finding."""
+    is_silent = name in {"intended_duplicates_total", "index_evictions_total"}
+    return is_silent or _reason(name, labels) in TOLD_BY_NOBODY_ELSE
+
+
+def _reason(name: str, labels: tuple[str, ...]) -> str | None:
+    """Why something is unverified; None for another metric."""
+    return labels[BY_NAME[name].labels.index("reason")] if name == "unverified_total" else None
 
 
 def _rotated(totals: Totals, pipeline: str) -> frozenset[str]:

@@ -69,6 +69,8 @@ class Stored:
     kept_ms     older findings may have been dropped; None: none was
     unverified  how many copies and effects it counted as unverified for reasons that only it can know, as
                 intended, or evicted
+    unplaced    how many effects it counted as unverified since it knew no copy at their position: there was
+                none, or it had been forgotten when the line was read
     is_settled  whether it has surely judged all that it had read
     """
 
@@ -76,6 +78,7 @@ class Stored:
     then: AbstractSet[str]
     kept_ms: int | None = None
     unverified: int = 0
+    unplaced: int = 0
     is_settled: bool = True
 
 

@@ -59,7 +59,7 @@ class Comparer:
                 lacking.append(outcome)
             else:
                 self._enter(outcome, result)
-        if sum(len(each.missing) for each in lacking) <= stored.unverified:
+        if _may_be_unverified(lacking, stored):
             result.left_out[LeftOut.UNVERIFIED] += len(lacking)
         else:
             for each in lacking:
@@ -213,6 +213,13 @@ class Comparer:
     def _is_gone(self, packed: int) -> bool:
         begun = self._extent.begun.get(slot_of(packed))
         return begun is None or offset_of(packed) < begun
+
+
+def _may_be_unverified(lacking: list[_Difference], stored: Stored) -> bool:
+    """Whether the detector counted enough for all that is missing to be among it."""
+    effects = sum(one.layer is Layer.CONSUME for each in lacking for one in each.missing)
+    records = sum(len(each.missing) for each in lacking) - effects
+    return records <= stored.unverified and records + effects <= stored.unverified + stored.unplaced
 
 
 def _named(finding: Finding) -> Position | None:

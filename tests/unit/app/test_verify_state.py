@@ -53,7 +53,7 @@ class TestLook:
         assert (state.saved.identity, state.saved.partitions) == ("digest", PARTITIONS)
         assert (state.saved.tails, state.saved.audits) == ({0: TAIL}, {0: AUDIT})
         assert state.findings == (finding(1), finding(2))
-        assert (state.kept_ms, state.unverified, state.rotated) == (None, 0, frozenset())
+        assert (state.kept_ms, state.unverified, state.unplaced, state.rotated) == (None, 0, 0, frozenset())
 
     def test_what_only_the_detector_can_know_is_counted(self, tmp_path: Path):
         totals = [
@@ -61,6 +61,7 @@ class TestLook:
             unverified("expired", 4),
             unverified("open_transaction", 10),
             unverified("not_in_source", 100),
+            unverified("no_copy", 5),
             unverified("expired", 1000, "orders"),
             ["intended_duplicates_total", ["payments", "produce", "source", "redrive"], 20],
             ["index_evictions_total", ["payments"], 30],
@@ -68,7 +69,9 @@ class TestLook:
         ]
         store(tmp_path, (), {"payments": pipeline("", WATCH, PARTITIONS)}, totals)
 
-        assert look(tmp_path, "payments").unverified == 4 + 10 + 20 + 30
+        state = look(tmp_path, "payments")
+
+        assert (state.unverified, state.unplaced) == (4 + 10 + 20 + 30, 5)
 
     def test_a_rotated_audit_log_is_told(self, tmp_path: Path):
         totals = [

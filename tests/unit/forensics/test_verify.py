@@ -302,6 +302,13 @@ class TestLeftOut:
         assert len(Case(*TWICE, *more).compared(unverified=1).missing) == 2
         assert len(Case(*TWICE).compared(finding(DR, 1), unverified=9).false) == 1
 
+    def test_effects_counted_as_without_a_copy(self):
+        """The copy may have been forgotten when the line was read. Of records that explains nothing."""
+        acted = Case(*records((SOURCE, 1, 0), (DR, 1, 0))).effects((DR, 1), (DR, 1))
+
+        assert left_out(acted.compared(unplaced=1)) == {LeftOut.UNVERIFIED: 1}
+        assert len(Case(*TWICE).compared(unplaced=1).missing) == 1
+
     def test_a_sink_whose_audit_log_cannot_be_read(self):
         case = Case(*TWICE).effects((DR, 1), (DR, 1))
         extent = replace(READ, unread_sinks=frozenset({"charger"}))

@@ -210,7 +210,7 @@ class Traffic:
         return Draft(partition, max(now_ms(), one.timestamp + 1), one.key, one.value)
 
     def _other_amount(self, one: Dumped | Draft) -> Draft:
-        """In the original's partition, which is read in order: a kind is set by what is known when it is set."""
+        """In the original's partition, which is read in order: a kind goes by what is known by then."""
         value = json.loads(one.value or b"")
         later = self._later(one)._replace(partition=one.partition)
         return later._replace(value=value_of(value["payment_id"], value["amount"] + 1000))

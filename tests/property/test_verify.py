@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from dupscope.app.verify_state import TOLD_BY_NOBODY_ELSE
+from dupscope.app.verify_state import COPY_MAY_BE_FORGOTTEN, TOLD_BY_NOBODY_ELSE
 from dupscope.forensics.comparison import Comparison, Extent, Stored
 from dupscope.forensics.oracle import Oracle
 from dupscope.forensics.sample import Sample
@@ -65,10 +65,11 @@ class Look:
         for (_, reason), count in reader.notes.unverified.items():
             counted[reason] += count
         unverified = sum(counted[str(reason)] for reason in TOLD_BY_NOBODY_ELSE)
+        unplaced = sum(counted[str(reason)] for reason in COPY_MAY_BE_FORGOTTEN)
         unverified += reader.ledger.held.retention.evictions
         oracle = Oracle(world.topology, WINDOW_MS, world.scenario.margin_ms)
         findings = [finding for _, finding in reader.notes.findings if finding.id != without]
-        stored = Stored(findings, self._then, unverified=unverified, unplaced=counted["no_copy"])
+        stored = Stored(findings, self._then, unverified=unverified, unplaced=unplaced)
         return Comparer(oracle, reader.table.partitions, extent).compare(self.sample(), stored)
 
 

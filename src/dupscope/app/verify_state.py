@@ -19,6 +19,9 @@ TOLD_BY_NOBODY_ELSE = frozenset(
 )
 """Reasons that rest on when something was read: what is read again does not show them."""
 
+COPY_MAY_BE_FORGOTTEN = frozenset({Reason.NO_COPY, Reason.POSITION_MISMATCH})
+"""Reasons of effects whose line was read after their copy was forgotten, besides what they say."""
+
 Totals = dict[tuple[str, tuple[str, ...]], float]
 
 
@@ -58,7 +61,7 @@ def look(folder: Path, pipeline: str) -> StoredState:
             tuple(finding for finding in findings if finding.pipeline == pipeline),
             kept_ms(first, findings),
             _sum(totals, pipeline, _hides),
-            _sum(totals, pipeline, lambda name, labels: _reason(name, labels) == Reason.NO_COPY),
+            _sum(totals, pipeline, lambda name, labels: _reason(name, labels) in COPY_MAY_BE_FORGOTTEN),
             _rotated(totals, pipeline),
         )
 

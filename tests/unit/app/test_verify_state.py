@@ -62,6 +62,7 @@ class TestLook:
             unverified("open_transaction", 10),
             unverified("not_in_source", 100),
             unverified("no_copy", 5),
+            unverified("position_mismatch", 6),
             unverified("expired", 1000, "orders"),
             ["intended_duplicates_total", ["payments", "produce", "source", "redrive"], 20],
             ["index_evictions_total", ["payments"], 30],
@@ -71,7 +72,7 @@ class TestLook:
 
         state = look(tmp_path, "payments")
 
-        assert (state.unverified, state.unplaced) == (4 + 10 + 20 + 30, 5)
+        assert (state.unverified, state.unplaced) == (4 + 10 + 20 + 30, 5 + 6)
 
     def test_a_rotated_audit_log_is_told(self, tmp_path: Path):
         totals = [

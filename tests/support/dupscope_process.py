@@ -164,7 +164,9 @@ class Scraper:
             try:
                 self.samples.append(self._kept(self.dupscope.scrape()))
             except (OSError, urllib.error.URLError) as error:
-                self.failed.append(repr(error))
+                is_starting = isinstance(error, urllib.error.HTTPError) and error.code == 503
+                if self.samples or not is_starting:
+                    self.failed.append(repr(error))
             due = max(due + SCRAPE_SECONDS, time.monotonic())
             self._stop.wait(max(due - time.monotonic(), 0))
 

@@ -98,8 +98,19 @@ class Commits:
 
     def _unknown(self, work: CycleWork) -> tuple[Finding, ...]:
         """A pipeline whose state was lost finds again what was found before: that is no second finding."""
-        known = self._store.known(finding.id for finding in work.findings)
+        known = self._known([finding.id for finding in work.findings])
         return tuple(finding for finding in work.findings if finding.id not in known)
+
+    def _known(self, ids: list[str]) -> set[str]:
+        """Those of some ids that were committed, or wait to be. Damage that is met there loses nothing."""
+        stored: set[str] = set()
+        try:
+            stored = self._store.known(ids)
+        except StoreDamagedError as error:
+            self._replace_store(error)
+        except StoreUnwritableError as error:
+            self._degrade(error)
+        return stored | {new.finding.id for new in self._new if ids}
 
     @property
     def is_due(self) -> bool:

@@ -58,9 +58,12 @@ class Restorer:
         """The pipelines as they were committed; from `watches` come such that have read nothing yet."""
         try:
             contents = self._loaded()
-            return self._restored(contents, watches()) if contents else Restored(watches())
+            restored = self._restored(contents, watches()) if contents else Restored(watches())
         except StoreDamagedError as error:
-            return self._begun_anew(error, watches())
+            restored = self._begun_anew(error, watches())
+        self._metrics.set("restored_ratio", (), 1.0)
+        self._step("restore.done")
+        return restored
 
     def _loaded(self) -> Contents | None:
         """What the store holds; waits while it cannot be opened. None when stopped meanwhile."""
@@ -90,8 +93,6 @@ class Restorer:
         return Restored(watches, last.number, last.published, late, latest)
 
     def _say_done(self, kept: Watches) -> None:
-        self._metrics.set("restored_ratio", (), 1.0)
-        self._step("restore.done")
         if kept:
             keys = sum(len(watch.ledger.held.rows) for watch in kept)
             self._log.info("restored", keys=keys, seconds=round(time.time() - self._started_at, 2))

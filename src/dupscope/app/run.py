@@ -23,7 +23,7 @@ from dupscope.app.restore import Restorer
 from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.config.settings import Config
-from dupscope.fingerprint.secret import load_or_create
+from dupscope.fingerprint.secret import keep, load_or_create
 from dupscope.forensics.ledgerfile import LedgerFile
 from dupscope.model.errors import ConfigError
 from dupscope.store.commit import Step, no_step
@@ -52,6 +52,7 @@ def run(
         store = Store(folder, step, share.journal_bytes, share.findings)
         stack.callback(store.close)
         secret = load_or_create(config.fingerprint_key)
+        store.when_begun_anew = lambda: keep(config.fingerprint_key, secret)
         clusters = Clusters(config.clusters, client_log(), int(time.time() * 1000))
         stack.callback(clusters.close)
         shapes = [
@@ -71,10 +72,10 @@ def run(
         logger.info("listening", url=server.url)
         stack.enter_context(quiet_collector())
         restorer = Restorer(store, metrics, step, lambda: stop.is_set)
-        keep = ledger_file is not None
+        keep_lines = ledger_file is not None
         restored = restorer.restore(
             lambda: [
-                PipelineWatch(config, each, secret, clusters, keep_lines=keep)
+                PipelineWatch(config, each, secret, clusters, keep_lines=keep_lines)
                 for each in config.pipelines.values()
             ]
         )

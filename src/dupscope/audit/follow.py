@@ -142,16 +142,30 @@ class FollowedFile:
         return self._file is not None
 
     def _found(self) -> int | None:
-        """The file of the position, opened, under its path or another name."""
+        """The file of the position, opened, under its path or another name; or a copy of it at its path."""
         found = self._fitting(self._path)
         if found is not None:
             return found
+        copied = self._copied()
+        if copied is not None:
+            return copied
         for path in self._renamed():
             with suppress(OSError):
                 found = self._fitting(path)
             if found is not None:
                 return found
         return None
+
+    def _copied(self) -> int | None:
+        """The file at the path, opened, if it is a copy of the position's, which has taken its place."""
+        descriptor = _opened(self._path)
+        if descriptor is None:
+            return None
+        if not self.position.resembles(descriptor):
+            os.close(descriptor)
+            return None
+        self.position = self.position.of(descriptor)
+        return descriptor
 
     def _fitting(self, path: str) -> int | None:
         """A file, opened, if it is the one of the position."""
@@ -186,6 +200,10 @@ class FollowedFile:
         descriptor = _opened(self._path)
         if descriptor is None:
             return False
+        if self.position.resembles(descriptor):
+            self.close()
+            self._file, self.position = descriptor, self.position.of(descriptor)
+            return True
         self.close()
         self._begin_with(descriptor, invalid)
         return True

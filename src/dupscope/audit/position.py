@@ -35,6 +35,19 @@ class AuditPosition:
         is_known = found.st_ino == self.inode and (found.st_dev == self.device or bool(self.head))
         return is_known and found.st_size >= self.offset and self._has_head(descriptor)
 
+    def resembles(self, descriptor: int) -> bool:
+        """Whether an open file holds what was read, under another inode: a copy that took its place.
+
+        Only where the head is whole: shorter beginnings can be those of other logs. Raises OSError.
+        """
+        is_whole = self.head.startswith(f"{HEAD_BYTES}:")
+        return is_whole and os.fstat(descriptor).st_size >= self.offset and self._has_head(descriptor)
+
+    def of(self, descriptor: int) -> AuditPosition:
+        """The same place in another file, which is open. Raises OSError."""
+        found = os.fstat(descriptor)
+        return replace(self, device=found.st_dev, inode=found.st_ino)
+
     def moved(self, descriptor: int, offset: int) -> AuditPosition:
         """Another place in the same file, which is open. Raises OSError."""
         length = min(offset, HEAD_BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from dupscope.fingerprint.siphash import SECRET_BYTES
@@ -22,7 +23,7 @@ def load_or_create(path: Path) -> bytes:
     """
     try:
         if not path.exists():
-            _create(path)
+            _create(path, secrets.token_hex(SECRET_BYTES))
         text = path.read_text("ascii")
     except UnicodeDecodeError:
         raise ConfigError([f"{path}: {_WANTED}"]) from None
@@ -34,18 +35,25 @@ def load_or_create(path: Path) -> bytes:
     return bytes.fromhex(match[1])
 
 
+def keep(path: Path, secret: bytes) -> None:
+    """Write a key that is in use into its file again, should that be gone. An OSError leaves it so."""
+    with suppress(OSError):
+        if not path.exists():
+            _create(path, secret.hex())
+
+
 _WANTED = (
     f"a fingerprint key is {2 * SECRET_BYTES} hexadecimal characters, and this file holds something else"
 )
 
 
-def _create(path: Path) -> None:
-    """Write a new key beside `path` and give it that name, unless somebody else was faster."""
+def _create(path: Path, text: str) -> None:
+    """Write a key beside `path` and give it that name, unless somebody else was faster."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+            file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)

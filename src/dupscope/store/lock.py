@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
+from os.path import samestat
 from pathlib import Path
 
 from dupscope.model.errors import StoreError
@@ -20,9 +21,9 @@ class WriterLock:
 
     def __init__(self, folder: Path) -> None:
         """Raise StoreError where somebody else holds it, or where the folder cannot be written."""
-        path = folder / LOCK_FILE
+        self._path = folder / LOCK_FILE
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StoreError(f"state.path {folder}: cannot be written: {error.strerror}") from error
         try:
@@ -35,6 +36,14 @@ class WriterLock:
             advice = "stop that one, or give this one a folder of its own"
             raise StoreError(f"state.path {folder}: is in use by {holder}; {advice}") from None
         self._sign()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that is locked is the one that others would lock."""
+        try:
+            return samestat(os.fstat(self._file), self._path.stat())
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Let another writer in. Again, it does nothing."""

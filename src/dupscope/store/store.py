@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,8 @@ class Store:
 
         The journal may be `journal_bytes` long however little is stored; the last `findings` are kept.
         """
+        self.when_begun_anew: Callable[[], None] = _nothing
+        """What else lies in the folder, and must be there again."""
         self._journal_limit = journal_bytes
         self._kept_findings = findings
         self._folder = folder
@@ -87,6 +89,10 @@ class Store:
         with database.translated(self.path):
             self._folder.mkdir(parents=True, exist_ok=True)
             database.set_aside(self._folder)
+        if not self._lock.is_in_place:
+            self._lock.release()
+            self._lock = WriterLock(self._folder)
+        self.when_begun_anew()
         self._resets.increase()
         self._checkpoint, self._seq = _NOTHING, 0
         self._journal_bytes, self._block_bytes = 0, {}
@@ -145,6 +151,7 @@ class Store:
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of some finding ids that were committed before."""
         with database.translated(self.path):
+            assert self._connection, "opened, or made anew"
             return self._findings.known(ids)
 
     def unpublished(self, published: int) -> list[NewFinding]:
@@ -265,6 +272,10 @@ class Store:
 
 
 _NOTHING = CheckpointHead(0, Head(0, [], 0, (1, 0), {}), {})
+
+
+def _nothing() -> None:
+    """Nothing else lies there."""
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

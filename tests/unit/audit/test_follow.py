@@ -228,6 +228,36 @@ class TestReplaced:
         assert (log.read(), log.followed.offset, log.invalid) == ([], 2, {})
 
 
+class TestCopied:
+    """A file whose content lies under another inode: a restored volume, an editor that writes anew."""
+
+    LINES = b"".join(b"line %03d\n" % number for number in range(60))
+
+    def copy(self, log: Log, more: bytes = b"") -> None:
+        copy = log.path.with_name("copy")
+        copy.write_bytes(log.path.read_bytes() + more)
+        copy.replace(log.path)
+
+    @pytest.mark.parametrize("killed", [True, False])
+    def test_goes_on(self, log: Log, *, killed: bool) -> None:
+        """No line is read again, and none is lost."""
+        log.append(self.LINES)
+        assert len(log.read()) == 60
+        self.copy(log, b"new\n")
+        if killed:
+            log.kill()
+        assert log.read() == [b"new"]
+        assert not log.invalid
+
+    def test_too_short_to_be_told(self, log: Log) -> None:
+        """The same first line may begin another log as well."""
+        log.append(b"header\n")
+        assert log.read() == [b"header"]
+        self.copy(log, b"new\n")
+        log.kill()
+        assert log.read() == [b"header", b"new"]
+
+
 class TestResumed:
     """Another reader goes on at a position in the file that this is of, wherever that lies now."""
 

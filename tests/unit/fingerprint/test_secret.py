@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dupscope.fingerprint.secret import load_or_create
+from dupscope.fingerprint.secret import keep, load_or_create
 from dupscope.model.errors import ConfigError
 
 
@@ -65,3 +65,17 @@ class TestLoadOrCreate:
     def test_a_directory(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="cannot hold the fingerprint key: Is a directory"):
             load_or_create(tmp_path)
+
+
+class TestKeep:
+    def test_written_again(self, tmp_path: Path) -> None:
+        """A key whose file was lost with its folder; one that is there stays."""
+        path = tmp_path / "key"
+        keep(path, bytes(range(16)))
+        assert load_or_create(path) == bytes(range(16))
+        keep(path, bytes(16))
+        assert load_or_create(path) == bytes(range(16))
+
+    def test_folder_that_is_gone(self, tmp_path: Path) -> None:
+        keep(tmp_path / "absent" / "key", bytes(16))
+        assert list(tmp_path.iterdir()) == []

@@ -166,6 +166,20 @@ class TestDamage:
         assert store.resets == 1
         assert same(restored(opened(), pipeline), pipeline.ledger)
 
+    def test_lost_folder(self, opened, pipeline, tmp_path):
+        """A new one is made, with the lock, and with what else belongs into it."""
+        store = opened()
+        store.when_begun_anew = lambda: (tmp_path / "key").write_text("secret")
+        store.load()
+        store.commit(pipeline.commit(checkpoint=True))
+        shutil.rmtree(tmp_path)
+        with pytest.raises(StoreDamagedError) as caught:
+            store.commit(pipeline.commit(checkpoint=True))
+        store.begin_anew(caught.value)
+        with pytest.raises(StoreError, match="in use by process"):
+            Store(tmp_path)
+        assert (tmp_path / "key").exists()
+
     def test_what_is_intact_is_kept(self, opened, pipeline):
         """Findings and counters of a store whose blocks are damaged."""
         store = opened()

@@ -10,7 +10,7 @@ from typing import Any
 from dupscope.app.saved import SavedPipeline, saved_pipelines
 from dupscope.audit.reasons import InvalidReason
 from dupscope.model.errors import StoreError
-from dupscope.model.finding import Finding, Reason
+from dupscope.model.finding import Finding, Layer, Reason
 from dupscope.store.reader import StoreReader
 from dupscope.telemetry.catalogue import BY_NAME
 
@@ -19,8 +19,9 @@ TOLD_BY_NOBODY_ELSE = frozenset(
 )
 """Reasons that rest on when something was read: what is read again does not show them."""
 
-COPY_MAY_BE_FORGOTTEN = frozenset({Reason.NO_COPY, Reason.POSITION_MISMATCH})
-"""Reasons of effects whose line was read after their copy was forgotten, besides what they say."""
+UNPLACED = frozenset({Reason.NO_COPY, Reason.POSITION_MISMATCH, Reason.NOT_IN_SOURCE})
+"""Reasons of effects whose copy was forgotten when the line was read, or had nothing upstream then: besides
+those of which that is still so."""
 
 Totals = dict[tuple[str, tuple[str, ...]], float]
 
@@ -61,7 +62,7 @@ def look(folder: Path, pipeline: str) -> StoredState:
             tuple(finding for finding in findings if finding.pipeline == pipeline),
             kept_ms(first, findings),
             _sum(totals, pipeline, _hides),
-            _sum(totals, pipeline, lambda name, labels: _reason(name, labels) in COPY_MAY_BE_FORGOTTEN),
+            _sum(totals, pipeline, _is_unplaced),
             _rotated(totals, pipeline),
         )
 
@@ -94,6 +95,10 @@ def _hides(name: str, labels: tuple[str, ...]) -> bool:
     """Whether a series counts what may be a duplicate and no finding."""
     is_silent = name in {"intended_duplicates_total", "index_evictions_total"}
     return is_silent or _reason(name, labels) in TOLD_BY_NOBODY_ELSE
+
+
+def _is_unplaced(name: str, labels: tuple[str, ...]) -> bool:
+    return _reason(name, labels) in UNPLACED and labels[BY_NAME[name].labels.index("layer")] == Layer.CONSUME
 
 
 def _reason(name: str, labels: tuple[str, ...]) -> str | None:

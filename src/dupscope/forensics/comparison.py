@@ -69,8 +69,8 @@ class Stored:
     kept_ms     older findings may have been dropped; None: none was
     unverified  how many copies and effects it counted as unverified for reasons that only it can know, as
                 intended, or evicted
-    unplaced    how many effects it counted as unverified since it knew no copy of the key at their position:
-                there was none, or it had been forgotten when the line was read
+    unplaced    how many effects it counted as unverified since it knew no copy of the key at their position,
+                or nothing upstream of it: there was none, or not then
     is_settled  whether it has surely judged all that it had read
     """
 

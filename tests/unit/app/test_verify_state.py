@@ -37,8 +37,8 @@ def finding(number: int, **changes: object) -> Finding:
     return replace(made, **changes)
 
 
-def unverified(reason: str, count: int, name: str = "payments") -> list[object]:
-    return ["unverified_total", [name, "produce", "source", reason], count]
+def unverified(reason: str, count: int, name: str = "payments", layer: str = "produce") -> list[object]:
+    return ["unverified_total", [name, layer, "a-stage", reason], count]
 
 
 class TestLook:
@@ -61,8 +61,9 @@ class TestLook:
             unverified("expired", 4),
             unverified("open_transaction", 10),
             unverified("not_in_source", 100),
-            unverified("no_copy", 5),
-            unverified("position_mismatch", 6),
+            unverified("not_in_source", 7, layer="consume"),
+            unverified("no_copy", 5, layer="consume"),
+            unverified("position_mismatch", 6, layer="consume"),
             unverified("expired", 1000, "orders"),
             ["intended_duplicates_total", ["payments", "produce", "source", "redrive"], 20],
             ["index_evictions_total", ["payments"], 30],
@@ -72,7 +73,7 @@ class TestLook:
 
         state = look(tmp_path, "payments")
 
-        assert (state.unverified, state.unplaced) == (4 + 10 + 20 + 30, 5 + 6)
+        assert (state.unverified, state.unplaced) == (4 + 10 + 20 + 30, 5 + 6 + 7)
 
     def test_a_rotated_audit_log_is_told(self, tmp_path: Path):
         totals = [

@@ -135,12 +135,11 @@ class TestVerify:
     def test_a_sample(self, detected, capsys):
         detected.commit(*true_findings(detected))
 
-        seen = set()
-        for seed in range(10):
-            code, shown = verified(detected, capsys, replace(AT_ONCE, sample=2, seed=seed))
-            assert (code, shown["keys_sampled"]) == (0, 2)
-            seen.add(shown["findings_expected"])
-        assert seen >= {0, 1}
+        for seed in range(5):
+            chosen = replace(AT_ONCE, sample=2, seed=seed)
+            code, shown = verified(detected, capsys, chosen)
+            assert (code, shown["keys_sampled"], shown["missing"]) == (0, 2, [])
+            assert verified(detected, capsys, chosen) == (code, shown)
 
     def test_what_was_not_read_yet_is_left_out(self, detected, capsys):
         detected.commit(source=2, mirror=2)

@@ -10,6 +10,7 @@ import pytest
 PARTS = {
     "java": "real Kafka clusters and MirrorMaker 2 (install a Java runtime, 17 or later)",
     "mvn": "fetching Kafka from a Maven repository (install Maven)",
+    "mount": "a disk that is full (run as a user who may mount a tmpfs)",
 }
 """What cannot run without a component."""
 

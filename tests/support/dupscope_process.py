@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from support.oracle import Where
@@ -72,7 +73,16 @@ class DupscopeProcess:
             return response.read().decode()
 
     def scrape(self) -> Sample:
-        return parse_metrics(self.get("/metrics"))
+        """Its metrics; waits for the stored counters to be known, before which there are none."""
+        return parse_metrics(wait_until(self._metrics, LISTEN_SECONDS, "its metrics are shown"))
+
+    def _metrics(self) -> str | None:
+        try:
+            return self.get("/metrics")
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            return None
 
     def close(self) -> None:
         self.process.close()
@@ -164,9 +174,7 @@ class Scraper:
             try:
                 self.samples.append(self._kept(self.dupscope.scrape()))
             except (OSError, urllib.error.URLError) as error:
-                is_starting = isinstance(error, urllib.error.HTTPError) and error.code == 503
-                if self.samples or not is_starting:
-                    self.failed.append(repr(error))
+                self.failed.append(repr(error))
             due = max(due + SCRAPE_SECONDS, time.monotonic())
             self._stop.wait(max(due - time.monotonic(), 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from confluent_kafka import ElectionType, TopicPartition
+from confluent_kafka import ElectionType, KafkaException, TopicPartition
 from confluent_kafka.admin import ClusterMetadata, NewTopic
 
 from support.broker import Broker
@@ -82,4 +82,11 @@ class Pair(Running):
         return all(len(one.isrs) == 2 for one in partitions)
 
     def _metadata(self) -> ClusterMetadata:
-        return self._admin.list_topics(timeout=10)
+        """As some broker tells it; while one has just died, the client may ask that one first."""
+        return wait_until(self._asked, MOVED_SECONDS, "a broker tells the metadata")
+
+    def _asked(self) -> ClusterMetadata | None:
+        try:
+            return self._admin.list_topics(timeout=10)
+        except KafkaException:
+            return None

@@ -183,5 +183,11 @@ class Contents:
         return None if row is None else row[0]
 
 
+def last_seq(connection: sqlite3.Connection) -> int:
+    """The number of the last commit, 0 before the first."""
+    (found,) = connection.execute("SELECT max(seq) FROM journal").fetchone()
+    return int(found) if found is not None else Contents(connection).seq
+
+
 def _untold(_count: int) -> None:
     """Nobody asks for progress."""

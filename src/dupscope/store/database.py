@@ -11,6 +11,10 @@ from dupscope.model.errors import DupscopeError, StoreDamagedError, StoreError, 
 from dupscope.store.frame import FORMAT
 
 DATABASE_FILE = "dupscope.db"
+SET_ASIDE_FILE = f"{DATABASE_FILE}.damaged.pending"
+DAMAGED_FILE = f"{DATABASE_FILE}.damaged"
+_SUFFIXES = ("", "-wal", "-shm")
+
 APPLICATION_ID = 0x64757073
 """Marks the file as ours ("dups")."""
 
@@ -40,6 +44,9 @@ journal   what was committed since the checkpoint, one row a commit, without a g
 blocks    rows of the index with their cases, as of the checkpoint
 findings  every duplicate; `body` is sealed JSON
 """
+
+_VERSIONS, _WAL_VERSION = slice(18, 20), 2
+"""Who may write and read the file, by its header. A higher one than SQLite knows makes it read-only."""
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
 _UNWRITABLE = {
@@ -72,9 +79,9 @@ def connect(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_reader(folder: Path) -> sqlite3.Connection:
+def connect_reader(folder: Path, name: str = DATABASE_FILE) -> sqlite3.Connection:
     """A connection that writes nothing, beside a writer. Raises StoreError where there is no store."""
-    path = folder / DATABASE_FILE
+    path = folder / name
     if not path.exists():
         raise StoreError(f"{folder}: no state is stored there yet; 'dupscope run' creates it")
     with translated(path):
@@ -126,22 +133,40 @@ def check_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreDamagedError(f"{path}: {str(found[0])[:200]}", "corrupt")
 
 
-def set_aside(folder: Path) -> Path:
-    """Rename a database that cannot be used, and what belongs to it; an earlier one goes."""
-    kept = folder / f"{DATABASE_FILE}.damaged"
-    for suffix in ("", "-wal", "-shm"):
-        old = folder / f"{DATABASE_FILE}{suffix}"
-        new = folder / f"{DATABASE_FILE}.damaged{suffix}"
+def set_aside(folder: Path) -> None:
+    """Rename a database that cannot be used, and what belongs to it. `put_away` comes when it is replaced."""
+    _rename(folder, DATABASE_FILE, SET_ASIDE_FILE)
+
+
+def put_away(folder: Path) -> None:
+    """Keep what was set aside for people only: a new database holds what was intact. An earlier one goes."""
+    if is_set_aside(folder):
+        _rename(folder, SET_ASIDE_FILE, DAMAGED_FILE)
+
+
+def is_set_aside(folder: Path) -> bool:
+    """Whether a database was set aside that no commit has replaced yet."""
+    return (folder / SET_ASIDE_FILE).exists()
+
+
+def remove(folder: Path) -> None:
+    """Delete a database into which nothing was ever committed."""
+    for suffix in _SUFFIXES:
+        (folder / f"{DATABASE_FILE}{suffix}").unlink(missing_ok=True)
+
+
+def _rename(folder: Path, name: str, new_name: str) -> None:
+    for suffix in _SUFFIXES:
+        old, new = folder / f"{name}{suffix}", folder / f"{new_name}{suffix}"
         if old.exists():
             old.replace(new)
         else:
             new.unlink(missing_ok=True)
-    return kept
 
 
 def _create(path: Path) -> None:
     """Make a database with its schema; it has its name only when it is whole, so an empty file is a loss."""
-    for suffix in ("-wal", "-shm"):
+    for suffix in _SUFFIXES[1:]:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
@@ -166,6 +191,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    with path.open("rb") as file:
+        if max(file.read(_VERSIONS.stop)[_VERSIONS], default=0) > _WAL_VERSION:
+            raise StoreDamagedError(f"{path}: would be read-only for ever", "corrupt")
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID or not found:
         raise StoreDamagedError(f"{path}: is no store of dupscope", "foreign")

@@ -13,7 +13,7 @@ from dupscope.model.finding import Finding
 from dupscope.model.plain import Plain
 from dupscope.store import database
 from dupscope.store.commit import Commit, NewFinding, PipelineCommit, Step, no_step
-from dupscope.store.contents import CheckpointHead, Contents, Head
+from dupscope.store.contents import CheckpointHead, Contents, Head, last_seq
 from dupscope.store.entries import partition_trees, to_tree
 from dupscope.store.findings import KEPT_FINDINGS, FindingTable
 from dupscope.store.frame import checksum_of, seal
@@ -24,6 +24,9 @@ JOURNAL_BYTES_LEAST = 16 << 20
 JOURNAL_SHARE = 0.25
 """A checkpoint is due once the journal is longer than this part of the blocks, and than the former."""
 
+LOST, UNFINISHED = "lost", "unfinished"
+"""Reasons of damage: there is nothing to salvage; there was damage before, and the process ended over it."""
+
 
 @dataclass
 class Salvage:
@@ -33,6 +36,11 @@ class Salvage:
     findings: list[NewFinding] = field(default_factory=list)
     last: int = 0
     published: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing could be read."""
+        return not self.totals and not self.findings
 
 
 class Store:
@@ -76,6 +84,10 @@ class Store:
             contents = Contents(self._connection)
             if contents.last is not None:
                 self._findings.check(*contents.last.findings)
+                database.put_away(self._folder)
+            elif database.is_set_aside(self._folder):
+                text = f"{self.path}: nothing was committed since another one was set aside"
+                raise StoreDamagedError(text, UNFINISHED)
             self._take_over(contents)
         return contents
 
@@ -85,26 +97,36 @@ class Store:
         Raises StoreUnwritableError where it cannot be renamed: nothing has changed then.
         """
         self._disconnect()
-        salvage = Salvage() if error.reason == "lost" else _salvaged(self._folder)
+        salvage = Salvage() if error.reason == LOST else _salvaged(self._folder)
         with database.translated(self.path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            database.set_aside(self._folder)
+            if not salvage.is_empty or not database.is_set_aside(self._folder):
+                database.set_aside(self._folder)
+            else:
+                salvage = _salvaged(self._folder, database.SET_ASIDE_FILE)
+                database.remove(self._folder)
         if not self._lock.is_in_place:
             self._lock.release()
             self._lock = WriterLock(self._folder)
         self.when_begun_anew()
-        self._resets.increase()
-        self._checkpoint, self._seq = _NOTHING, 0
+        if error.reason != UNFINISHED:
+            self._resets.increase()
+        self._checkpoint, self._seq, self._identity = _NOTHING, 0, None
         self._journal_bytes, self._block_bytes = 0, {}
         return salvage
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        """The open database; opened, or made, where it is not open."""
+        """The open database; opened, or made, where it is not open.
+
+        Raises StoreDamagedError where it is not the one that was open before.
+        """
         if self._open is None:
+            self._check_place()
             self._open = database.connect(self._folder)
             self._identity = _identity(self.path)
             self._findings = FindingTable(self._open, self._kept_findings)
+            self._check_seq(self._open)
         return self._open
 
     def _disconnect(self) -> None:
@@ -248,6 +270,9 @@ class Store:
 
     def _note(self, commit: Commit) -> None:
         """Remember what has become true."""
+        if not self._seq:
+            with suppress(OSError):
+                database.put_away(self._folder)
         self._seq += 1
         if commit.is_checkpoint:
             self._checkpoint = self._new_checkpoint
@@ -259,8 +284,13 @@ class Store:
 
     def _check_place(self) -> None:
         """Notice that the folder was deleted or mounted anew: SQLite would write into a nameless file."""
-        if _identity(self.path) != self._identity:
-            raise StoreDamagedError(f"{self.path}: is not the file any more that was opened", "lost")
+        if self._identity not in {None, _identity(self.path)}:
+            raise StoreDamagedError(f"{self.path}: is not the file any more that was opened", LOST)
+
+    def _check_seq(self, connection: sqlite3.Connection) -> None:
+        """Notice another database in a file that has the number of the one before."""
+        if self._seq and last_seq(connection) != self._seq:
+            raise StoreDamagedError(f"{self.path}: does not end with the last commit", "replaced")
 
     def _number(self, query: str) -> int:
         return int(self._connection.execute(query).fetchone()[0] or 0)
@@ -292,11 +322,11 @@ def _size(path: Path) -> int:
     return 0
 
 
-def _salvaged(folder: Path) -> Salvage:
+def _salvaged(folder: Path, name: str = database.DATABASE_FILE) -> Salvage:
     """What carries a right checksum in a damaged database. Findings end where the first is not intact."""
     salvage = Salvage()
     with suppress(DupscopeError), database.believed(folder):
-        connection = database.connect_reader(folder)
+        connection = database.connect_reader(folder, name)
         try:
             with suppress(DupscopeError), database.believed(folder):
                 contents = Contents(connection)

@@ -7,7 +7,18 @@ import pytest
 
 from dupscope.model.errors import StoreDamagedError, StoreError, StoreUnwritableError
 from dupscope.store import database
-from dupscope.store.database import DATABASE_FILE, believed, check_pages, connect, connect_reader, set_aside
+from dupscope.store.database import (
+    DAMAGED_FILE,
+    DATABASE_FILE,
+    believed,
+    check_pages,
+    connect,
+    connect_reader,
+    is_set_aside,
+    put_away,
+    remove,
+    set_aside,
+)
 
 
 class TestConnect:
@@ -33,6 +44,17 @@ class TestConnect:
             other.execute("CREATE TABLE meta (name)")
         other.close()
         with pytest.raises(StoreDamagedError, match="is no store of dupscope"):
+            connect(tmp_path)
+
+    @pytest.mark.parametrize("place", [18, 19])
+    def test_read_only_for_ever(self, tmp_path: Path, place: int):
+        """A header that asks for a later SQLite: nothing could ever be written again."""
+        connect(tmp_path).close()
+        path = tmp_path / DATABASE_FILE
+        content = bytearray(path.read_bytes())
+        content[place] = 3
+        path.write_bytes(content)
+        with pytest.raises(StoreDamagedError):
             connect(tmp_path)
 
     def test_newer(self, tmp_path: Path):
@@ -105,11 +127,25 @@ class TestErrors:
 
 class TestSetAside:
     def test_renamed(self, tmp_path: Path):
-        """With what belongs to it; what was set aside before goes."""
-        old = tmp_path / f"{DATABASE_FILE}.damaged-wal"
-        old.write_bytes(b"older")
+        """With what belongs to it. It keeps a name of its own until it is replaced, then the usual one."""
+        for suffix in ("", "-wal"):
+            (tmp_path / f"{DAMAGED_FILE}{suffix}").write_bytes(b"older")
         connect(tmp_path).close()
-        kept = set_aside(tmp_path)
-        assert kept.exists()
-        assert not old.exists()
+        set_aside(tmp_path)
+        assert is_set_aside(tmp_path)
         assert not (tmp_path / DATABASE_FILE).exists()
+        assert (tmp_path / DAMAGED_FILE).read_bytes() == b"older"
+        put_away(tmp_path)
+        assert [file.name for file in tmp_path.iterdir()] == [DAMAGED_FILE]
+        assert (tmp_path / DAMAGED_FILE).read_bytes() != b"older"
+
+    def test_nothing_to_put_away(self, tmp_path: Path):
+        """What is kept already stays."""
+        (tmp_path / DAMAGED_FILE).write_bytes(b"older")
+        put_away(tmp_path)
+        assert (tmp_path / DAMAGED_FILE).exists()
+
+    def test_removed(self, tmp_path: Path):
+        connect(tmp_path).close()
+        remove(tmp_path)
+        assert list(tmp_path.iterdir()) == []

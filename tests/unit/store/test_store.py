@@ -45,6 +45,12 @@ def same(one, other) -> bool:
     )
 
 
+def limited(store) -> None:
+    """Leave no space in the database until it is opened again."""
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
 class TestCommit:
     def test_what_was_committed_is_there(self, opened, pipeline):
         """Checkpoint and journal; each restart has what the ledger had at the last commit."""
@@ -141,8 +147,7 @@ class TestUnwritable:
         store.commit(pipeline.commit(checkpoint=True))
         pipeline.read(*range(3000))
         commit = pipeline.commit(finding(1))
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        limited(store)
         with pytest.raises(StoreUnwritableError, match="full"):
             store.commit(commit)
         store.commit(commit)
@@ -198,8 +203,62 @@ class TestDamage:
         salvage = store.begin_anew(caught.value)
         assert [new.finding for new in salvage.findings] == [finding(1), finding(2)]
         assert salvage.totals == [["records_total", ["payments", "source", "payments"], 1.0]]
-        assert store.load().last is None
+        store.commit(pipeline.commit(checkpoint=True, whole=True))
+        assert opened().load().last is not None
         assert store.path.with_name("dupscope.db.damaged").exists()
+
+    def test_killed_before_the_new_one_has_anything(self, opened, pipeline):
+        """What was intact is found again, and it is one reset, however often that happens."""
+        store = opened()
+        store.load()
+        pipeline.read(1, 2)
+        store.commit(pipeline.commit(finding(1), checkpoint=True))
+        store.close()
+        with sqlite3.connect(store.path) as connection:
+            connection.execute("DELETE FROM blocks")
+        connection.close()
+        store = opened()
+        store.begin_anew(StoreDamagedError("a block", "checksum"))
+        for touched in (False, True, False):
+            store = opened()
+            with pytest.raises(StoreDamagedError, match="nothing was committed since") as caught:
+                store.load()
+            if touched:
+                store.known(["id-1"])
+            salvage = store.begin_anew(caught.value)
+            assert [new.finding for new in salvage.findings] == [finding(1)]
+            assert salvage.totals
+        assert store.resets == 1
+        store.commit(pipeline.commit(checkpoint=True, whole=True))
+        assert opened().load().last is not None
+        assert opened().resets == 1
+
+    @pytest.mark.parametrize("what", ["removed", "replaced", "folder removed"])
+    def test_lost_while_it_could_not_be_written(self, opened, pipeline, tmp_path, what):
+        """A new volume in place of a full one: what waited goes with all the rest, never alone."""
+        store = opened()
+        store.load()
+        pipeline.read(1)
+        store.commit(pipeline.commit(finding(1), checkpoint=True))
+        older = store.path.read_bytes()
+        pipeline.read(2)
+        store.commit(pipeline.commit())
+        pipeline.read(*range(3000))
+        commit = pipeline.commit()
+        limited(store)
+        with pytest.raises(StoreUnwritableError):
+            store.commit(commit)
+        if what == "folder removed":
+            shutil.rmtree(tmp_path)
+        else:
+            store.path.unlink()
+        if what == "replaced":
+            store.path.write_bytes(older)
+        with pytest.raises(StoreDamagedError) as caught:
+            store.commit(commit)
+        store.begin_anew(caught.value)
+        store.commit(pipeline.commit(checkpoint=True, whole=True))
+        assert same(restored(opened(), pipeline), pipeline.ledger)
 
     @pytest.mark.parametrize(
         ("change", "problem"),

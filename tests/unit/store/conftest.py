@@ -54,7 +54,7 @@ class Pipeline:
         self.entries: list[Entry] = []
 
     def fresh(self) -> Ledger:
-        return Ledger(TOPOLOGY, LedgerSettings(block_rows=4), self.table)
+        return Ledger(TOPOLOGY, LedgerSettings(memory_bytes=1 << 20, block_rows=4), self.table)
 
     def read(self, *keys: int) -> None:
         """One cycle, in which a record of each key is read."""

@@ -5,14 +5,21 @@ import os
 import random
 import shutil
 import sqlite3
+from collections import Counter
 
 import pytest
 
 from dupscope.model.errors import StoreDamagedError, StoreError, StoreUnwritableError
+from dupscope.model.finding import Layer
 from dupscope.model.plain import equal
 from dupscope.store.commit import STEPS
-from dupscope.store.frame import seal, unseal
+from dupscope.store.frame import FORMAT, seal, unseal
 from dupscope.store.store import Store
+from dupscope.telemetry.catalogue import BY_NAME
+from dupscope.telemetry.findings import finding_fields
+from support.dupscope_process import reported
+from support.kept import archives, unpacked
+from support.restarts import started
 from unit.store.conftest import finding
 
 FLIPS = 80
@@ -350,3 +357,35 @@ class TestPlace:
         assert store.nbytes > 4096
         shutil.rmtree(store.path.parent)
         assert store.nbytes == 0
+
+
+class TestKept:
+    """A folder of each released format is opened by the program as it is now."""
+
+    @pytest.mark.parametrize("archive", archives(), ids=lambda path: f"{path.parent.name}-{path.name}")
+    def test_goes_on(self, archive, tmp_path):
+        """Counters, findings and keys are those of the traffic that it comes from; nothing begins anew."""
+        kept = unpacked(archive, tmp_path)
+        with started(kept.config, kept.folder, secret=kept.secret) as start:
+            assert start.restored.salvage is None
+            assert start.store.resets == 0
+            counted = {
+                (
+                    f"dupscope_{name}",
+                    frozenset(zip(BY_NAME[name].labels, map(str, labels), strict=True)),
+                ): value
+                for (name, labels), value in start.counted.items()
+            }
+            assert {name: counted.get(name) for name in kept.counted} == kept.counted
+            found = Counter(
+                reported(finding_fields(each), "first_" if each.layer is Layer.CONSUME else "")
+                for each in start.findings
+            )
+            assert found == kept.findings
+            (watch,) = start.restored.watches
+            assert len(watch.ledger.held.rows) == kept.keys
+            assert watch.is_stored
+
+    def test_of_each_format(self):
+        """What this version writes is kept as well."""
+        assert {path.parent.name for path in archives()} == {f"format-{n}" for n in range(1, FORMAT + 1)}

@@ -1,8 +1,8 @@
 """State folders as released versions of the program left them, and how one is made.
 
 `PYTHONPATH=tests python -m support.kept` runs the program on mock clusters and keeps two folders of the
-present format: `stopped` is that of a process that ended in order, `killed` that of the next one, whose cycles
-lie in the journal and in the write-ahead log. What is kept of a released format is never made again.
+present format: `stopped` is that of a process that ended in order, `killed` that of the next one, whose
+cycles lie in the journal and in the write-ahead log. What is kept of a released format is never made again.
 """
 
 from __future__ import annotations

@@ -64,17 +64,26 @@ class FindingTable:
             raise StoreDamagedError(f"findings: {first} to {last} should be there", "incomplete")
 
     def _read(self, where: str, values: tuple[int, ...]) -> Iterator[NewFinding]:
-        for number, name, detected_ms, body in self._connection.execute(
-            f"SELECT seq, id, detected_ms, body FROM findings {where}",  # noqa: S608 - where is ours
-            values,
-        ):
-            logged, text = unseal(body, _place(number, name, detected_ms))
-            yield NewFinding(msgspec.json.decode(text, type=Finding), logged)
+        return _read(self._connection, where, values)
 
     def _trim(self) -> None:
         if self.last - self.first >= self._kept + TRIMMED_AT_ONCE:
             self.first = self.last - self._kept + 1
             self._connection.execute("DELETE FROM findings WHERE seq < ?", (self.first,))
+
+
+def numbered(connection: sqlite3.Connection, number: int) -> list[NewFinding]:
+    """The finding of a number, if there is one. Reads nothing else, so that damage elsewhere is no matter."""
+    return list(_read(connection, "WHERE seq = ?", (number,)))
+
+
+def _read(connection: sqlite3.Connection, where: str, values: tuple[int, ...]) -> Iterator[NewFinding]:
+    for number, name, detected_ms, body in connection.execute(
+        f"SELECT seq, id, detected_ms, body FROM findings {where}",  # noqa: S608 - where is ours
+        values,
+    ):
+        logged, text = unseal(body, _place(number, name, detected_ms))
+        yield NewFinding(msgspec.json.decode(text, type=Finding), logged)
 
 
 def _place(number: int, name: object, detected_ms: object) -> str:

@@ -15,7 +15,7 @@ from dupscope.store import database
 from dupscope.store.commit import Commit, NewFinding, PipelineCommit, Step, no_step
 from dupscope.store.contents import CheckpointHead, Contents, Head, last_seq
 from dupscope.store.entries import partition_trees, to_tree
-from dupscope.store.findings import KEPT_FINDINGS, FindingTable
+from dupscope.store.findings import KEPT_FINDINGS, FindingTable, numbered
 from dupscope.store.frame import checksum_of, seal
 from dupscope.store.lock import WriterLock
 from dupscope.store.resets import ResetCount
@@ -323,19 +323,28 @@ def _size(path: Path) -> int:
 
 
 def _salvaged(folder: Path, name: str = database.DATABASE_FILE) -> Salvage:
-    """What carries a right checksum in a damaged database. Findings end where the first is not intact."""
+    """What carries a right checksum in a damaged database: counters as a whole, findings one by one."""
     salvage = Salvage()
     with suppress(DupscopeError), database.believed(folder):
         connection = database.connect_reader(folder, name)
         try:
-            with suppress(DupscopeError), database.believed(folder):
-                contents = Contents(connection)
-                salvage.totals = contents.totals
-                salvage.published = contents.last.published if contents.last else 0
-            table = FindingTable(connection)
-            salvage.last = table.last
-            for new in table.after(0):
-                salvage.findings.append(new)
+            for number in _salvage_head(connection, folder, salvage):
+                with suppress(DupscopeError), database.believed(folder):
+                    salvage.findings += numbered(connection, number)
         finally:
             connection.close()
     return salvage
+
+
+def _salvage_head(connection: sqlite3.Connection, folder: Path, salvage: Salvage) -> range:
+    """What the commits say, as far as that is intact. Gives the numbers of the findings that there were."""
+    with suppress(DupscopeError), database.believed(folder):
+        contents = Contents(connection)
+        salvage.totals = contents.totals
+        if contents.last is not None:
+            salvage.published = contents.last.published
+            first, salvage.last = contents.last.findings
+            return range(first, salvage.last + 1)
+    table = FindingTable(connection)
+    salvage.last = table.last
+    return range(table.first, table.last + 1)

@@ -8,7 +8,7 @@ import pytest
 from dupscope.model.errors import StoreDamagedError
 from dupscope.store.commit import NewFinding
 from dupscope.store.database import connect
-from dupscope.store.findings import TRIMMED_AT_ONCE, FindingTable
+from dupscope.store.findings import TRIMMED_AT_ONCE, FindingTable, numbered
 from unit.store.conftest import finding
 
 
@@ -40,6 +40,13 @@ class TestFindingTable:
 
     def test_known(self, connection):
         assert filled(connection, 1, 2).known(["id-2", "id-7"]) == {"id-2"}
+
+    def test_numbered(self, connection):
+        """One alone, whatever became of the others."""
+        filled(connection, 4, 5, 6)
+        connection.execute("UPDATE findings SET body = x'00' WHERE seq != 2")
+        assert [new.finding for new in numbered(connection, 2)] == [finding(5)]
+        assert numbered(connection, 9) == []
 
     def test_once(self, connection):
         with pytest.raises(sqlite3.IntegrityError):

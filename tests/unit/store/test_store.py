@@ -214,6 +214,23 @@ class TestDamage:
         assert opened().load().last is not None
         assert store.path.with_name("dupscope.db.damaged").exists()
 
+    def test_a_finding_that_is_not_intact(self, opened, pipeline):
+        """It alone is lost."""
+        store = opened()
+        store.load()
+        pipeline.read(1, 2)
+        store.commit(pipeline.commit(*map(finding, range(5)), checkpoint=True))
+        store.close()
+        with sqlite3.connect(store.path) as connection:
+            connection.execute("UPDATE findings SET body = zeroblob(9) WHERE seq = 2")
+        connection.close()
+        store = opened()
+        with pytest.raises(StoreDamagedError) as caught:
+            store.load()
+        salvage = store.begin_anew(caught.value)
+        assert [new.finding for new in salvage.findings] == [finding(n) for n in (0, 2, 3, 4)]
+        assert salvage.last == 5
+
     def test_killed_before_the_new_one_has_anything(self, opened, pipeline):
         """What was intact is found again, and it is one reset, however often that happens."""
         store = opened()

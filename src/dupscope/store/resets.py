@@ -8,15 +8,31 @@ RESETS_FILE = "resets"
 
 
 class ResetCount:
-    """A number in a file. What cannot be read counts as 0, what cannot be written is kept in memory."""
+    """A number in a file. What cannot be read counts as 0, what cannot be written is kept in memory.
+
+    The file is there from the first commit on: where it lies, there must be a database with commits.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RESETS_FILE
         self.value = self._read()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was ever committed in this folder."""
+        return self._path.exists()
+
     def increase(self) -> None:
         """One more."""
         self.value += 1
+        self._write()
+
+    def keep(self) -> None:
+        """Write the file where it is not there."""
+        if not self.is_there:
+            self._write()
+
+    def _write(self) -> None:
         draft = self._path.with_suffix(".new")
         try:
             draft.write_text(f"{self.value}\n", "ascii")

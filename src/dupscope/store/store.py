@@ -82,14 +82,26 @@ class Store:
         with database.believed(self.path):
             database.check_pages(self._connection, self.path)
             contents = Contents(self._connection)
-            if contents.last is not None:
+            if contents.last is None:
+                self._check_new()
+            else:
                 self._findings.check(*contents.last.findings)
-                database.put_away(self._folder)
-            elif database.is_set_aside(self._folder):
-                text = f"{self.path}: nothing was committed since another one was set aside"
-                raise StoreDamagedError(text, UNFINISHED)
+                self._settle_folder()
             self._take_over(contents)
         return contents
+
+    def _check_new(self) -> None:
+        """Notice that a database without a commit is not the first one."""
+        if database.is_set_aside(self._folder):
+            raise StoreDamagedError(f"{self.path}: nothing was committed since one was set aside", UNFINISHED)
+        if self._resets.is_there:
+            raise StoreDamagedError(f"{self.path}: is gone, or has lost all commits", "gone")
+
+    def _settle_folder(self) -> None:
+        """There is a commit in the database: what else lies there says so, too."""
+        with suppress(OSError):
+            database.put_away(self._folder)
+            self._resets.keep()
 
     def begin_anew(self, error: StoreDamagedError) -> Salvage:
         """Set the database aside; the next commit makes a new one. Gives what is intact beyond doubt.
@@ -271,8 +283,7 @@ class Store:
     def _note(self, commit: Commit) -> None:
         """Remember what has become true."""
         if not self._seq:
-            with suppress(OSError):
-                database.put_away(self._folder)
+            self._settle_folder()
         self._seq += 1
         if commit.is_checkpoint:
             self._checkpoint = self._new_checkpoint

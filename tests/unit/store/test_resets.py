@@ -14,6 +14,16 @@ class TestResetCount:
         count.increase()
         assert ResetCount(tmp_path).value == 2
 
+    def test_kept(self, tmp_path: Path):
+        """The file is there although nothing was ever reset; it does not change by being kept."""
+        count = ResetCount(tmp_path)
+        assert not count.is_there
+        count.keep()
+        assert (count.is_there, ResetCount(tmp_path).value) == (True, 0)
+        count.increase()
+        count.keep()
+        assert ResetCount(tmp_path).value == 1
+
     def test_unreadable(self, tmp_path: Path):
         """What is no number counts as none."""
         (tmp_path / RESETS_FILE).write_text("many")

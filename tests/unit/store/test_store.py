@@ -214,6 +214,36 @@ class TestDamage:
         assert opened().load().last is not None
         assert store.path.with_name("dupscope.db.damaged").exists()
 
+    @pytest.mark.parametrize("what", ["database", "its first log", "both"])
+    def test_gone(self, opened, pipeline, tmp_path, what):
+        """Where something was committed before, a database without a commit is no first start."""
+        store = opened()
+        store.load()
+        store.commit(pipeline.commit(finding(1), checkpoint=True))
+        killed = tmp_path / "killed"
+        shutil.copytree(tmp_path, killed)
+        store.close()
+        if what != "its first log":
+            (killed / "dupscope.db").unlink()
+        if what != "database":
+            (killed / "dupscope.db-wal").unlink()
+        store = Store(killed)
+        with pytest.raises(StoreDamagedError, match="is gone, or has lost all commits") as caught:
+            store.load()
+        store.begin_anew(caught.value)
+        store.commit(pipeline.commit(checkpoint=True, whole=True))
+        store.close()
+        store = Store(killed)
+        assert (store.load().last is not None, store.resets) == (True, 1)
+        store.close()
+
+    def test_a_first_start_that_was_killed(self, opened):
+        """Before anything was committed there is nothing to lose."""
+        opened().load()
+        store = opened()
+        assert store.load().last is None
+        assert store.resets == 0
+
     def test_a_finding_that_is_not_intact(self, opened, pipeline):
         """It alone is lost."""
         store = opened()

@@ -56,9 +56,12 @@ class Start:
         self._made: list[PipelineWatch] = []
         folder.mkdir(exist_ok=True)
         self.store = Store(folder, step)
-        self.restored: Restored = Restorer(self.store, self.metrics, step, lambda: False).restore(
-            self._watches
-        )
+        try:
+            restorer = Restorer(self.store, self.metrics, step, lambda: False)
+            self.restored: Restored = restorer.restore(self._watches)
+        except BaseException:
+            self.close()
+            raise
 
     def to_the_end(self) -> None:
         """Read and judge all that there is, and end in order."""

@@ -93,9 +93,11 @@ class Casebook:
 
         return cases_of
 
-    def restore(self, records: Iterable[Any]) -> None:
-        """Take cases that were exported."""
+    def restore(self, records: Iterable[Any], first: int) -> None:
+        """Take cases that were exported. Those of rows before `first` were closed or moved since."""
         for number, record in records:
+            if number < first:
+                continue
             case = case_of(record, number % self._rows.capacity)
             self.cases[case.slot] = case
             self.nbytes += case.nbytes

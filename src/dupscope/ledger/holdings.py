@@ -91,7 +91,7 @@ class Holdings:
         """Hold what was exported. Only where nothing is held yet."""
         small: dict[str, Any] = state.small
         first, stop = small["rows"]
-        self.rows.restore(first, stop, self._taken(state))
+        self.rows.restore(first, stop, self._taken(state, first))
         self.book.in_order(small["next_serial"])
         self.edge.restore(small["edge"])
         self.barriers.restore(small["barriers"])
@@ -101,11 +101,11 @@ class Holdings:
         self.retention.restore(small["retention"])
         self._begun, self._forgotten = small["begun"], small["forgotten"]
 
-    def _taken(self, state: LedgerState) -> Iterator[dict[str, Any]]:
+    def _taken(self, state: LedgerState, first: int) -> Iterator[dict[str, Any]]:
         """The blocks one by one; their cases are taken on the way."""
         for number in state.held:
             block: dict[str, Any] = state.blocks[number]
-            self.book.restore(block["cases"])
+            self.book.restore(block["cases"], first)
             yield block
 
     # what may be judged

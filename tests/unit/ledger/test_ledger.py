@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from unit.ledger.world import NUMBERS, Story
+from dupscope.ledger.ledger import Ledger
+from dupscope.ledger.state import LedgerState
+from unit.ledger.world import MARGIN, NUMBERS, PAIR, SETTINGS, WINDOW, Story
 
 
 class TestCycle:
@@ -108,3 +110,40 @@ class TestNamesakes:
         story.effect(copy._replace(log=slot // NUMBERS, partition=slot % NUMBERS, offset=3))
         story.settle()
         assert story.unverified == {"charger no_copy": 1}
+
+
+class TestRestore:
+    def test_a_case_that_has_left_a_stored_block_does_not_come_back(self):
+        """Its row moves when the older part of its block is freed; what is left of the block stays as it was.
+
+        Later the ring comes round to where the row was. The key that gets the slot has its own history.
+        """
+        story = Story(settings=replace(SETTINGS, block_rows=500))
+        first = story.source("kept", partition=1)
+        story.copied(first)
+        story.cycle()
+        for index in range(600):
+            story.source(f"k{index}", at=0 if index < 300 else WINDOW // 2)
+            if index == 299:
+                story.cycle()
+        again = story.source("kept", at=WINDOW - 1, partition=1)
+        story.copied(again)
+        story.settle()
+        blocks = dict(story.ledger.export().blocks)
+        story.cycle(later=WINDOW + MARGIN)
+        state = story.ledger.export()
+        assert state.small["rows"] == [256, 602]
+        assert 0 in state.held
+        assert 0 not in state.blocks
+        live, story.ledger = story.ledger.held, Ledger(PAIR, story.ledger.held.settings, story.table)
+        story.ledger.restore(LedgerState(state.small, {**blocks, **state.blocks}, state.held))
+        book, rows = story.ledger.held.book, story.ledger.held.rows
+        assert (list(book.cases), book.nbytes) == (list(live.book.cases), live.book.nbytes)
+        for index in range(rows.capacity - rows.next):
+            story.source(f"new{index}", at=story.clock)
+        story.cycle()
+        story.source("gets the slot", at=story.clock)
+        story.mirror("gets the slot", at=story.clock, value="changed on the way")
+        story.settle()
+        assert rows.next == rows.capacity + 1
+        assert story.found == ["source[1]@1 identical"]

@@ -64,6 +64,14 @@ class TestPaths:
         assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
         assert scripted.render()[0] == body
 
+    def test_metrics_that_are_withheld(self, server, scripted):
+        """No page at all rather than counters that fall; the process is healthy all the while."""
+        scripted.are_withheld = True
+        assert get(server, "/metrics")[::2] == (503, b"the stored counters are being read\n")
+        assert get(server, "/-/healthy")[0] == 200
+        scripted.publish(RunState(False, "reading", 0, 0))
+        assert get(server, "/metrics")[0] == 200
+
     def test_openmetrics(self, server):
         """OpenMetrics when the scraper asks for it."""
         headers = get(server, "/metrics", Accept="application/openmetrics-text; version=1.0.0")[1]

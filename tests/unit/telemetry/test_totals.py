@@ -138,3 +138,86 @@ class TestTopicBudget:
         snapshot = totals.freeze()
         assert len(snapshot.values["records_total"]) == 2 * 201
         assert len(snapshot.values["tail_up"]) == 201
+
+
+RECORDS = ("payments", "source", "payments")
+
+
+class TestStored:
+    """What is stored goes on after a restart: counters, histograms and the gauges that survive."""
+
+    def test_goes_on(self, totals, shape):
+        """From what changed, taken over by a process that knows nothing yet."""
+        totals.add("records_total", RECORDS, 7)
+        totals.observe_many("duplicate_gap_seconds", GAP, [0.1, 61])
+        totals.set("last_duplicate_timestamp_seconds", GAP, 5.0)
+        again = Totals()
+        again.declare(shape)
+        again.restore(totals.changed())
+        again.add("records_total", RECORDS, 2)
+        snapshot = again.freeze()
+        assert snapshot.value("records_total", *RECORDS) == 9
+        assert snapshot.value("last_duplicate_timestamp_seconds", *GAP) == 5.0
+        assert (
+            snapshot.histograms["duplicate_gap_seconds"]
+            == totals.freeze().histograms["duplicate_gap_seconds"]
+        )
+
+    def test_everything_is_enough(self, totals):
+        """A checkpoint holds all that the changes before it said."""
+        totals.add("records_total", RECORDS, 7)
+        totals.settle()
+        again = Totals()
+        again.restore(totals.everything())
+        assert again.value("records_total", RECORDS) == 7
+
+    def test_only_what_changed(self, totals):
+        """Since it was stored last; a value that stays, or one that is not stored, is no change."""
+        totals.add("records_total", RECORDS, 0)
+        totals.set("index_keys", ("payments",), 5)
+        assert not totals.has_changed
+        totals.set("last_duplicate_timestamp_seconds", GAP, 5.0)
+        assert totals.changed() == [["last_duplicate_timestamp_seconds", list(GAP), 5.0]]
+        totals.settle()
+        totals.set("last_duplicate_timestamp_seconds", GAP, 5.0)
+        assert (totals.has_changed, totals.changed()) == (False, [])
+
+    def test_what_waits_stays(self, totals):
+        """What could not be stored comes again, as it is then."""
+        totals.add("records_total", RECORDS, 1)
+        totals.changed()
+        totals.add("records_total", RECORDS, 1)
+        assert totals.changed() == [["records_total", list(RECORDS), 2.0]]
+
+    def test_later_ones_instead_of_earlier(self, totals):
+        """As a journal tells them, each with its whole value."""
+        totals.restore(["records_total", list(RECORDS), value] for value in (3.0, 8.0, 9.0))
+        assert totals.value("records_total", RECORDS) == 9
+
+    @pytest.mark.parametrize(
+        "stored",
+        [
+            ["once_total", list(RECORDS), 3.0],
+            ["records_total", ["payments"], 3.0],
+            ["index_keys", ["payments"], 3.0],
+            ["duplicate_gap_seconds", list(GAP), [[1, 2], 3.0]],
+        ],
+        ids=["no metric", "other labels", "not stored", "other buckets"],
+    )
+    def test_of_another_catalogue(self, totals, stored):
+        """What this version does not have, or has otherwise, is left out."""
+        before = totals.freeze()
+        totals.restore([stored])
+        after = totals.freeze()
+        assert (after.values, after.histograms) == (before.values, before.histograms)
+
+    def test_topics_beyond_the_budget(self, totals):
+        """They are still beyond it after a restart: no sum changes and no counter falls."""
+        for topic in ("payments", "a", "b", "c"):
+            totals.add("records_total", ("payments", "source", topic), 10)
+        again = Totals(topic_budget=2)
+        again.restore(totals.everything())
+        again.add("records_total", ("payments", "source", "c"), 1)
+        snapshot = again.freeze()
+        assert snapshot.value("records_total", "payments", "source", OVERFLOW) == 21
+        assert snapshot.sum("records_total") == 41

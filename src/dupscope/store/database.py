@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,10 +86,17 @@ def connect_reader(folder: Path, name: str = DATABASE_FILE) -> sqlite3.Connectio
     if not path.exists():
         raise StoreError(f"{folder}: no state is stored there yet; 'dupscope run' creates it")
     with translated(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        uri = f"{path.resolve().as_uri()}?mode=ro{_unchanging(folder, name)}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         connection.execute("PRAGMA query_only = ON")
         _check_format(connection, path)
     return connection
+
+
+def _unchanging(folder: Path, name: str) -> str:
+    """Tells SQLite that nobody writes, where none can: a folder that is read-only, and holds no log."""
+    is_closed = not (folder / f"{name}-wal").exists()
+    return "&immutable=1" if is_closed and not os.access(folder, os.W_OK) else ""
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import dataclasses
 from collections import Counter
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dupscope.ledger.cycle import Cycle, Progress
 from dupscope.ledger.outcome import Outcome
@@ -49,6 +51,24 @@ def entry(number: int, now: Progress) -> Entry:
     return Entry(cycle, I64, (Partition(0, "c", "t", "payments", "payments", 3),), 12)
 
 
+OFFSETS = st.lists(st.integers(-1, 2**48), max_size=4).map(lambda found: np.array(found, np.int64))
+TOPICS = st.sampled_from(["payments", "orders", "ä"])
+CHANGES = {
+    "positions": OFFSETS,
+    "at_end": st.lists(st.booleans(), max_size=4).map(lambda found: np.array(found, np.bool_)),
+    "tailed": st.lists(st.integers(0, 3), max_size=4),
+    "begun": OFFSETS,
+    "covered_since": st.lists(st.none() | st.integers(0, 2**48), max_size=3).map(tuple),
+    "committed": st.lists(st.none() | OFFSETS, max_size=2).map(tuple),
+    "truncated": st.frozensets(st.tuples(st.integers(0, 2), TOPICS), max_size=1),
+    "deleted": st.frozensets(st.integers(0, 3), max_size=1),
+    "end_seen_ms": OFFSETS,
+    "enumerated_ms": st.integers(0, 2**48),
+    "covered_topics": st.dictionaries(st.tuples(st.integers(0, 2), TOPICS), st.none() | st.integers(0, 9)),
+}
+"""Sets of one at most, since a text of more tells their order."""
+
+
 def again(entries: list[Entry]) -> list[Entry]:
     return list(from_tree(unseal(seal(to_tree(entries), "here"), "here")))
 
@@ -62,6 +82,12 @@ def as_text(entries: list[Entry]) -> list[str]:
 class TestEntries:
     def test_everything_comes_back(self):
         entries = [entry(1, progress()), entry(2, progress(positions=I64 + 1, deleted=frozenset()))]
+        assert as_text(again(entries)) == as_text(entries)
+
+    @given(st.lists(st.fixed_dictionaries({}, optional=CHANGES), max_size=6))
+    def test_any_changes_from_cycle_to_cycle(self, changes):
+        """Partitions come, values stay or change, one by one or together: each entry is whole again."""
+        entries = [entry(number, progress(**fields)) for number, fields in enumerate(changes)]
         assert as_text(again(entries)) == as_text(entries)
 
     def test_an_empty_cycle(self):

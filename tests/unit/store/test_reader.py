@@ -1,12 +1,31 @@
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dupscope.model.errors import StoreError
 from dupscope.store.reader import StoreReader
+from support import components
 from unit.store.conftest import finding
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """The folder where it cannot be written, not even by root."""
+    again = folder / "again"
+    again.mkdir()
+    mounts = (["--bind", str(folder), str(again)], ["-o", "remount,bind,ro", str(again)])
+    if any(subprocess.run(["mount", *each], check=False, capture_output=True).returncode for each in mounts):
+        components.missing.add("mount")
+        pytest.skip("this user may not mount a read-only disk")
+    try:
+        yield again
+    finally:
+        subprocess.run(["umount", "--lazy", str(again)], check=True)
 
 
 class TestStoreReader:
@@ -32,6 +51,32 @@ class TestStoreReader:
         with StoreReader(tmp_path) as reader:
             assert list(reader.findings(1_001_000, 1_001_001)) == [finding(1)]
             assert list(reader.findings(1_001_001)) == []
+
+    def test_read_only_folder(self, opened, pipeline, tmp_path: Path):
+        """A snapshot that is mounted read-only can be looked at, if the writer ended in order."""
+        store = opened()
+        store.load()
+        store.commit(pipeline.commit(finding(1), checkpoint=True))
+        store.close()
+        with read_only(tmp_path) as folder, StoreReader(folder) as reader:
+            assert list(reader.findings()) == [finding(1)]
+
+    def test_leaves_nothing_that_matters(self, opened, pipeline, tmp_path: Path):
+        """The next writer takes what a reader has left as it finds it."""
+        store = opened()
+        store.load()
+        store.commit(pipeline.commit(finding(1), checkpoint=True))
+        store.close()
+        assert not list(tmp_path.glob("*.db-*"))
+        before = store.path.read_bytes()
+        with StoreReader(tmp_path) as reader:
+            assert list(reader.findings()) == [finding(1)]
+        assert store.path.read_bytes() == before
+        store = opened()
+        assert store.load().seq == 1
+        store.commit(pipeline.commit())
+        store.close()
+        assert not list(tmp_path.glob("*.db-*"))
 
     def test_new_partitions_of_the_journal(self, opened, pipeline, tmp_path: Path):
         """Those numbered since the checkpoint are told as well."""

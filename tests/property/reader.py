@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from dupscope.store.frame import seal, unseal
 from property.world import NOW_MS, WINDOW_MS, Tape, World
 from support.brute import Copy, Effect, Found, Where
 
-BLOCK_ROWS = 4
+BLOCK_ROWS, FREED_ROWS = 4, 3
+"""Few rows are stored or freed together, and one does not divide the other."""
 
 
 def plain(tree: Any) -> Any:
@@ -105,7 +106,11 @@ class Reader:
         self.world = world
         scenario = world.scenario
         self.settings = LedgerSettings(
-            WINDOW_MS, scenario.margin_ms, scenario.memory_bytes, block_rows=BLOCK_ROWS
+            WINDOW_MS,
+            scenario.margin_ms,
+            scenario.memory_bytes,
+            block_rows=BLOCK_ROWS,
+            freed_rows=FREED_ROWS,
         )
         self.table = PartitionTable()
         for slot in world.slots:
@@ -201,7 +206,7 @@ class Reader:
         """Commit: every third time a checkpoint, else the cycles since the commit before."""
         state = self.state
         if state.number % 3 == 0 or not self.kept.small:
-            self.kept.take(state.ledger.export())
+            self.kept.take(state.ledger.export(whole=not self.kept.small))
         else:
             self.kept.journal += self.cycles
         self.cycles = []
@@ -210,7 +215,9 @@ class Reader:
 
     def check_kept(self) -> None:
         """What was stored is what there is."""
-        stored = self.kept.ledger(self._fresh()).export(whole=True)
+        restored = self.kept.ledger(self._fresh())
+        assert _derived(restored) == _derived(self.ledger)
+        stored = restored.export(whole=True)
         held = copy.deepcopy(self.ledger).export(whole=True)  # an export uses up the marks of what changed
         assert stored.held == held.held
         assert equal(plain(stored.small), plain(held.small))
@@ -220,6 +227,16 @@ class Reader:
         """Go on from the commit that was kept: what was read since will be read again."""
         self.state = State(self.kept.ledger(self._fresh()), *copy.deepcopy(self.kept.rest))
         self.cycles = []
+
+    def resize(self, memory_bytes: int) -> None:
+        """Start again with other memory. Nothing that was stored before fits it."""
+        self.kill()
+        whole = copy.deepcopy(self.ledger.export(whole=True))
+        self.settings = replace(self.settings, memory_bytes=memory_bytes)
+        self.state.ledger = self._fresh()
+        self.state.ledger.restore(whole)
+        self.kept = Kept()
+        self.keep()
 
     def _fresh(self) -> Ledger:
         return Ledger(self.world.topology, self.settings, self.table)
@@ -351,3 +368,9 @@ class Reader:
 def _some(available: int, tape: Tape) -> int:
     """All, nothing, one, or half of what is there."""
     return (available, 0, min(1, available), available // 2)[tape.below(4)]
+
+
+def _derived(ledger: Ledger) -> tuple[Any, ...]:
+    """What is not stored but follows from it: cases in their order, their bytes and suspects."""
+    book = ledger.held.book
+    return list(book.cases), book.nbytes, +book.suspects, ledger.suspects(), ledger.held.rows.limit

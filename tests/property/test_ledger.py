@@ -38,6 +38,9 @@ DOUBTFUL = {
     "late_start": Scenario(late_start=True, real_clock=True, margin_ms=100, leaps=False),
     "late_start_leaps": Scenario(late_start=True, real_clock=True, margin_ms=100),
     "squeezed": Scenario(keys=8, memory_bytes=12_000, margin_ms=100, real_clock=True, leaps=False),
+    "turning": Scenario(keys=12, memory_bytes=4_000, margin_ms=100, real_clock=True),
+    "evicting": Scenario(keys=30, memory_bytes=1_500, margin_ms=100, real_clock=True, leaps=False),
+    "resized": Scenario(keys=8, memory_bytes=6_000, margin_ms=100, real_clock=True, resized=True),
     "late_crossing": Scenario(late_start=True, real_clock=True, margin_ms=100, crossing=True, garbling=True),
 }
 
@@ -118,6 +121,8 @@ def run(shape: str, scenario: Scenario, choices: bytes) -> Reader:
             reader.keep()
         elif what == 7:
             reader.kill()
+            if scenario.resized and tape.one_in(2):
+                reader.resize(scenario.memory_bytes * (1 + tape.below(4)) // 2)
     world.settle()
     return reader
 

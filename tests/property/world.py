@@ -72,6 +72,7 @@ class Scenario:
     real_clock    the reader's clock is the world's: barriers grow old, and with `margin_ms` copies expire
     late_start    reading begins somewhere in the logs, upstream earlier by the margin
     memory_bytes  little of it makes keys be given up
+    resized       the reader starts again with half or twice as much memory at times
     """
 
     keys: int = 3
@@ -87,6 +88,7 @@ class Scenario:
     real_clock: bool = False
     late_start: bool = False
     memory_bytes: int = 1 << 18
+    resized: bool = False
     margin_ms: int = 1_000_000_000
 
 

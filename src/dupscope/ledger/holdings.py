@@ -33,8 +33,6 @@ from dupscope.model.topology import Topology
 ROWS_SHARE = 0.75
 """Share of the memory limit that is for rows; the rest is for cases."""
 
-SMALLEST_CAPACITY = 1024
-
 
 class Holdings:
     """Rows, cases, suspects, barriers, frontier and edge of one pipeline."""
@@ -44,7 +42,7 @@ class Holdings:
         self.settings = settings
         self.partitions = partitions
         capacity = int(settings.memory_bytes * ROWS_SHARE / bytes_per_key(topology))
-        self.rows = Rows(topology, max(SMALLEST_CAPACITY, capacity), settings.block_rows)
+        self.rows = Rows(topology, max(4 * settings.freed_rows, capacity), settings.block_rows)
         self.book = Casebook(topology, self.rows)
         self.edge = Edge(settings)
         self.barriers = Barriers(topology, partitions)

@@ -79,7 +79,7 @@ class Intake:
 
     def _pieces(self, batch: RecordBatch) -> Iterator[RecordBatch]:
         """The batch in parts that surely fit into the ring."""
-        step = max(1, min(MOST_AT_ONCE, self._held.rows.capacity // 4))
+        step = max(1, min(MOST_AT_ONCE, self._held.rows.limit // 4))
         for at in range(0, len(batch), step):
             part = slice(at, at + step)
             yield RecordBatch(

@@ -18,8 +18,6 @@ from dupscope.model.plain import Plain
 BLOCK_SHARE = 16
 """The ring is freed in blocks of one part in this many of its rows."""
 
-SMALLEST_BLOCK = 256
-
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -96,10 +94,10 @@ class Retention:
             self._free(slots, keep=slots[~dead])
 
     def _block(self) -> int:
-        return max(SMALLEST_BLOCK, self.rows.limit // BLOCK_SHARE)
+        return max(self.edge.settings.freed_rows, self.rows.limit // BLOCK_SHARE)
 
     def _expiry_block(self) -> int:
-        return max(SMALLEST_BLOCK, len(self.rows) // BLOCK_SHARE)
+        return max(self.edge.settings.freed_rows, len(self.rows) // BLOCK_SHARE)
 
     def _dead(self, slots: I64) -> Bools:
         return np.asarray(self._last_timestamps(slots) < self.edge.edge)

@@ -14,6 +14,7 @@ class LedgerSettings:
 
     `memory_bytes` bounds rows and cases together; `case_limit` the copies, and the effects, of one case.
     `keep_lines`: forgotten cases leave their line for the ledger file. `block_rows` rows are stored together.
+    At least `freed_rows` are freed together, and four times as many always fit.
     """
 
     window_ms: int = 24 * 3600 * 1000
@@ -22,3 +23,4 @@ class LedgerSettings:
     case_limit: int = 1000
     keep_lines: bool = False
     block_rows: int = 1 << 15
+    freed_rows: int = 256

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dupscope.ledger.holdings import SMALLEST_CAPACITY, Holdings
+from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.rows import bytes_per_key
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.model.finding import Reason
@@ -13,8 +13,8 @@ class TestCapacity:
         assert held.rows.capacity == int(0.75 * (1 << 24) / bytes_per_key(PAIR))
 
     def test_there_is_a_least_number_of_rows(self):
-        held = Holdings(PAIR, LedgerSettings(memory_bytes=1), partition_table(PAIR))
-        assert held.rows.capacity == SMALLEST_CAPACITY
+        held = Holdings(PAIR, LedgerSettings(memory_bytes=1, freed_rows=100), partition_table(PAIR))
+        assert held.rows.capacity == 400
 
 
 class TestWhyNoCopy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import sqlite3
@@ -21,7 +20,7 @@ from dupscope.store.database import PAGE_BYTES
 from support import damage
 from support.fault_case import often
 from support.restarts import Copies, Start, started
-from unit.app.conftest import STARTED_MS, Online
+from unit.app.conftest import Online
 
 LIVES = 7
 ORDERLY = 3
@@ -109,7 +108,7 @@ class Lives:
         self.online.produce(*records)
         self.online.mirror(*records, first + 9)
         with self.online.audit.open("a") as file:
-            file.writelines(effect(n) for n in range(3))
+            file.writelines(self.online.effect(n, 0) for n in range(3))
         self._left = -1 if number == ORDERLY else 2
         with started(self.online.config(), self.online.folder / "state", self._step) as start:
             try:
@@ -122,17 +121,6 @@ class Lives:
         self._left -= name == "commit.done"
         if name == "commit.done" and not self._left:
             raise Kill
-
-
-def effect(number: int) -> str:
-    """An audit line of the first record of a number."""
-    fields = {
-        "key": number,
-        "cluster": "dr",
-        "topic": "primary.payments",
-        "at": (STARTED_MS + number) / 1000 + 1,
-    }
-    return json.dumps({**fields, "partition": number % 3, "offset": 0}) + "\n"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from support.mock import MockCluster
 from support.restarts import SECRET, Copies, Start, started
 from support.waiting import wait_until
 
-BEGAN_MS = int(time.time() * 1000) - 60_000
 PAYMENTS, ORDERS = (*range(40), 3, 7, 7), (*range(30), 5)
 DUPLICATES = {"payments": 3, "orders": 1}
 
@@ -36,6 +35,7 @@ class Twins:
     folder: Path
     cluster: MockCluster
     document: dict = field(default_factory=dict)
+    began_ms: int = field(default_factory=lambda: int(time.time() * 1000) - 60_000)
 
     def __post_init__(self) -> None:
         for topic, numbers in (("payments", PAYMENTS), ("dr.payments", PAYMENTS), ("orders", ORDERS)):
@@ -62,7 +62,12 @@ class Twins:
         }
 
     def write(self, topic: str, *numbers: int) -> None:
-        self.cluster.produce(topic, map(record, numbers))
+        self.cluster.produce(topic, map(self.record, numbers))
+
+    def record(self, number: int) -> tuple[int, bytes, bytes, int]:
+        """Both fields tell records apart, so that either can be the key."""
+        value = {"id": number, "other": number}
+        return number % 3, b"k", json.dumps(value).encode(), self.began_ms + number
 
     def start(self, document: dict, secret: bytes = SECRET, step=lambda _: None):
         file = self.folder / "dupscope.yaml"
@@ -73,12 +78,6 @@ class Twins:
         document = copy.deepcopy(self.document)
         change(document)
         return document
-
-
-def record(number: int) -> tuple[int, bytes, bytes, int]:
-    """Both fields tell records apart, so that either can be the key."""
-    value = {"id": number, "other": number}
-    return number % 3, b"k", json.dumps(value).encode(), BEGAN_MS + number
 
 
 @pytest.fixture

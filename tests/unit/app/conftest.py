@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Pipeline:
     dr: str = NOWHERE
     watches: list[PipelineWatch] = field(default_factory=list)
     clusters: list[Clusters] = field(default_factory=list)
+    began_ms: int = field(default_factory=lambda: int(time.time() * 1000) - 60_000)
 
     @property
     def audit(self) -> Path:
@@ -73,6 +74,16 @@ class Pipeline:
         self.watches.append(watch)
         return watch
 
+    def record(self, number: int) -> tuple[int, bytes, bytes, int]:
+        """Partition, key, value, timestamp."""
+        return number % 3, b"k", json.dumps({"id": number}).encode(), self.began_ms + number
+
+    def effect(self, number: int, offset: int) -> str:
+        """An audit line about the record of a number at an offset."""
+        at = (self.began_ms + number) / 1000 + 1
+        fields = {"key": number, "cluster": "dr", "topic": "primary.payments", "at": at}
+        return json.dumps({**fields, "partition": number % 3, "offset": offset}) + "\n"
+
     def close(self) -> None:
         for each in (*self.watches, *self.clusters):
             each.close()
@@ -99,10 +110,10 @@ class Online(Pipeline):
         self.destination.create_topic("primary.payments", 3)
 
     def produce(self, *numbers: int) -> None:
-        self.source.produce("payments", map(record, numbers))
+        self.source.produce("payments", map(self.record, numbers))
 
     def mirror(self, *numbers: int) -> None:
-        self.destination.produce("primary.payments", map(record, numbers))
+        self.destination.produce("primary.payments", map(self.record, numbers))
 
     def close(self) -> None:
         super().close()
@@ -115,23 +126,3 @@ def online(tmp_path: Path) -> Iterator[Online]:
     pipeline = Online(tmp_path)
     yield pipeline
     pipeline.close()
-
-
-STARTED_MS = int(time.time() * 1000) - 60_000
-
-
-def record(number: int) -> tuple[int, bytes, bytes, int]:
-    """Partition, key, value, timestamp."""
-    return number % 3, b"k", json.dumps({"id": number}).encode(), STARTED_MS + number
-
-
-@pytest.fixture
-def effect(offline: Pipeline) -> Callable[[int, int], str]:
-    """An audit line about the record of a number at an offset."""
-
-    def line(number: int, offset: int) -> str:
-        at = (STARTED_MS + number) / 1000 + 1
-        fields = {"key": number, "cluster": "dr", "topic": "primary.payments", "at": at}
-        return json.dumps({**fields, "partition": number % 3, "offset": offset}) + "\n"
-
-    return line

@@ -169,16 +169,16 @@ class TestVerify:
 
         assert (code, shown["keys_left_out"]) == (0, {"not_judged_yet": 1})
 
-    def test_a_repeat_in_the_audit_log(self, online, detected, effect, capsys):
-        online.audit.write_text(effect(2, 0) * 2)
+    def test_a_repeat_in_the_audit_log(self, online, detected, capsys):
+        online.audit.write_text(online.effect(2, 0) * 2)
         detected.commit(*true_findings(detected), audit=_whole(online.audit))
 
         code, shown = verified(detected, capsys)
 
         assert (code, [one["stage"] for one in shown["missing"]]) == (1, ["charger"])
 
-    def test_an_audit_log_that_is_another_file_now(self, online, detected, effect, capsys):
-        online.audit.write_text(effect(2, 0) * 2)
+    def test_an_audit_log_that_is_another_file_now(self, online, detected, capsys):
+        online.audit.write_text(online.effect(2, 0) * 2)
         detected.commit(*true_findings(detected), audit=_whole(online.audit))
         online.audit.rename(online.audit.with_suffix(".1"))
 

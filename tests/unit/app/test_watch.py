@@ -41,12 +41,12 @@ class Cycles:
 
 
 class TestCycle:
-    def test_duplicates_of_all_layers(self, online, effect):
+    def test_duplicates_of_all_layers(self, online):
         """What was planted is found, nothing else, and then all is quiet."""
         online.produce(*range(9), 4)
         online.mirror(*range(9), 4, 7)
-        effects = [effect(number, number // 3) for number in range(9)]
-        online.audit.write_text("".join([*effects, effect(4, 3), effect(7, 4), effects[0]]))
+        effects = [online.effect(number, number // 3) for number in range(9)]
+        online.audit.write_text("".join([*effects, online.effect(4, 3), online.effect(7, 4), effects[0]]))
         watch = online.watch()
         watch.tails.open()
         cycles = Cycles(watch)
@@ -60,9 +60,9 @@ class TestCycle:
         assert not cycles.unverified
         assert watch.saved()["audits"][SINK][0] == online.audit.stat().st_size
 
-    def test_audit_waits_for_its_logs(self, online, effect):
+    def test_audit_waits_for_its_logs(self, online):
         """Audit lines are not read before the logs that they point into are known."""
-        online.audit.write_text(effect(0, 0))
+        online.audit.write_text(online.effect(0, 0))
         watch = online.watch()
         assert watch.read(0.0).sinks == {}
         watch.tails.open()

@@ -149,17 +149,14 @@ def whole(history, online) -> Content:
         return Content.of(start)
 
 
-def duplicates(counted) -> float:
-    return sum(value for (name, _), value in counted.items() if name == "duplicates_total")
-
-
 def assert_salvage(history: History, content: Content, what: str) -> None:
     """What was kept of a store that was set aside is part of what was there at some commit."""
     all_findings = history.truth[-1].findings
     assert [each for each in content.findings if each not in all_findings] == [], what
     assert len({each.id for each in content.findings}) == len(content.findings), what
-    totals = {name: value for name, value in content.counted.items() if "state_lost" not in name[1]}
-    assert not totals or any(totals == truth.counted for truth in history.truth), what
+    counted = sum(value for (name, _), value in content.counted.items() if name == "duplicates_total")
+    assert counted == len(content.findings), what
+    assert not [name for name, _ in content.counted if name in COUNTERS and name != "duplicates_total"], what
 
 
 class TestNeverAnythingElse:
@@ -250,8 +247,7 @@ class TestGoesOn:
     def test_to_the_end(self, history, whole, way, seed):
         """After any damage all is found in the end, nothing else, and what was known is not told twice.
 
-        Counters never fall below what was kept of them. Of findings and counters either can be lost alone:
-        a lost finding is counted again, one that is known is not.
+        Counters never fall below what was kept of them, and end where they end without damage.
         """
         draw = random.Random(seed)
         number = draw.randrange(3, len(history.copies))
@@ -276,13 +272,9 @@ class TestGoesOn:
         holes = {labels[1:] for (name, labels) in after.counted if name == "coverage_holes_total"}
         assert holes == ({("source", "state_lost"), ("to-dr", "state_lost")} if before.reset else set()), what
         assert all(after.counted.get(name, 0) >= value for name, value in counters(before).items()), what
-        lost = duplicates(before.counted) - len(before.findings)
-        assert duplicates(after.counted) == duplicates(whole.counted) + lost, what
-        if not before.reset:
-            assert {name: after.counted.get(name) for name in exact(whole)} == exact(whole), what
+        assert {name: after.counted.get(name) for name in exact(whole)} == exact(whole), what
         assert history.content(folder).reset is False, what
 
-    @pytest.mark.xfail(reason="what is read again after a reset is counted again, side effects as well")
     def test_side_effects_are_counted_once(self, history, whole):
         """Where counters and findings are intact."""
         folder = history.spoiled(len(history.copies) - 1)

@@ -51,7 +51,7 @@ class Publisher:
     def outcome(self, outcome: Outcome, findings: tuple[Finding, ...]) -> None:
         """Count what was concluded."""
         for finding in findings:
-            self._finding(finding)
+            count_finding(self._metrics, finding)
         for (layer, stage, replay), count in outcome.intended.items():
             self._metrics.add("intended_duplicates_total", (self._name, layer, stage, replay), count)
         for (layer, stage, reason), count in outcome.unverified.items():
@@ -83,14 +83,6 @@ class Publisher:
             self._coverage(name, logs)
         for stage, count in watch.ledger.suspects().items():
             self._suspects(stage, count)
-
-    def _finding(self, finding: Finding) -> None:
-        stage = (self._name, finding.layer, finding.stage)
-        labels = (*stage, finding.topic, finding.kind)
-        self._metrics.add("duplicates_total", labels)
-        self._metrics.set("last_duplicate_timestamp_seconds", stage, finding.detected_at)
-        if finding.gap_seconds is not None:
-            self._metrics.observe("duplicate_gap_seconds", stage, max(0.0, finding.gap_seconds))
 
     def _log_state(self, log: int) -> None:
         watch, stage = self._watch, self._stage(log)
@@ -125,3 +117,12 @@ class Publisher:
 
     def _stage(self, log: int) -> str:
         return self._watch.topology.logs[log].name
+
+
+def count_finding(metrics: Metrics, finding: Finding) -> None:
+    """Count one duplicate."""
+    stage = (finding.pipeline, finding.layer, finding.stage)
+    metrics.add("duplicates_total", (*stage, finding.topic, finding.kind))
+    metrics.set("last_duplicate_timestamp_seconds", stage, finding.detected_at)
+    if finding.gap_seconds is not None:
+        metrics.observe("duplicate_gap_seconds", stage, max(0.0, finding.gap_seconds))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from dupscope.app.publish import count_finding
 from dupscope.app.shapes import STATE_LOST
 from dupscope.app.watch import PipelineWatch
 from dupscope.model.errors import StoreDamagedError, StoreUnwritableError
 from dupscope.model.finding import Finding
-from dupscope.model.plain import Plain
 from dupscope.store.commit import NewFinding, Step
 from dupscope.store.contents import Contents
 from dupscope.store.database import believed
@@ -79,11 +79,12 @@ class Restorer:
         return None
 
     def _restored(self, contents: Contents, watches: Watches) -> Restored:
-        self._show_totals(contents.totals)
+        self._metrics.restore(contents.totals)
+        kept = [watch for watch in watches if self._is_kept(watch, contents)]
+        self._show_totals()
         last = contents.last
         if last is None:
             return Restored(watches)
-        kept = [watch for watch in watches if self._is_kept(watch, contents)]
         with believed(self._store.path):
             progress = _Progress(self._metrics, self._started_at, sum(map(_bytes_of(contents), kept)))
             for watch in kept:
@@ -108,6 +109,7 @@ class Restorer:
         """Whether a pipeline's state is of use. A pipeline that is new has none, and lost none."""
         found = contents.configuration(watch.settings.name)
         if found is not None and found != watch.identity:
+            self._metrics.restart(watch.settings.name, findings=False)
             self._lose(watch, "its configuration or the fingerprint key was changed")
         return found == watch.identity
 
@@ -116,10 +118,20 @@ class Restorer:
         self._log.error(
             "store_reset", problem=str(error), reason=error.reason, kept_findings=len(salvage.findings)
         )
-        self._show_totals(salvage.totals)
+        self._metrics.restore(salvage.totals)
         for watch in watches:
+            self._metrics.restart(watch.settings.name, findings=True)
             self._lose(watch, "the stored state was damaged")
+        self._count(watches, salvage.findings)
+        self._show_totals()
         return Restored(watches, salvage=salvage)
+
+    def _count(self, watches: Watches, findings: list[NewFinding]) -> None:
+        """Count the findings that are known, and so only those that will not count again."""
+        names = {watch.settings.name for watch in watches}
+        for new in findings:
+            if new.finding.pipeline in names:
+                count_finding(self._metrics, new.finding)
 
     def _lose(self, watch: PipelineWatch, why: str) -> None:
         self._log.warning(
@@ -130,8 +142,7 @@ class Restorer:
         for stage in watch.topology.stages:
             self._metrics.add("coverage_holes_total", (watch.settings.name, stage, STATE_LOST))
 
-    def _show_totals(self, totals: list[Plain]) -> None:
-        self._metrics.restore(totals)
+    def _show_totals(self) -> None:
         self._metrics.raise_to("store_resets_total", (), self._store.resets)
         self._metrics.set("store_writable", (), 1.0)
         self._metrics.publish(RunState(False, "reading the stored state", self._started_at, time.time()))

@@ -19,6 +19,24 @@ from dupscope.telemetry.totals import TOPIC_BUDGET, Snapshot, Totals
 
 FINDINGS_SHOWN = 50
 
+READ_AGAIN = (
+    "records_total",
+    "unkeyed_records_total",
+    "intended_duplicates_total",
+    "duplicate_effects_total",
+    "sink_extra_copies_total",
+    "missing_total",
+    "recovered_total",
+    "unverified_total",
+    "audit_lines_total",
+    "audit_invalid_lines_total",
+    "detection_delay_seconds",
+)
+"""What rises again when logs are read again."""
+
+FOUND_AGAIN = ("duplicates_total", "duplicate_gap_seconds")
+"""What rises with each finding; one that is known does not count again."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunState:
@@ -129,6 +147,10 @@ class Metrics:
         names = {shape.name for shape in self.shapes}
         kept = [each for each in stored if _pipeline_of(each) in {None, *names}]
         self._totals.restore(kept)
+
+    def restart(self, pipeline: str, *, findings: bool) -> None:
+        """Begin at 0 what will be counted again of a pipeline that begins anew; also `findings` or not."""
+        self._totals.restart(pipeline, READ_AGAIN + FOUND_AGAIN if findings else READ_AGAIN)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition of what is published, and its content type, for an Accept header."""

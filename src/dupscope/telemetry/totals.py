@@ -153,6 +153,18 @@ class Totals:
             if metric is not None and metric.is_stored and len(labels) == len(metric.labels):
                 self._restore(metric, tuple(labels), value)
 
+    def restart(self, pipeline: str, names: Iterable[str]) -> None:
+        """Begin counters and histograms of a pipeline again at 0."""
+        for metric in map(BY_NAME.__getitem__, names):
+            index = metric.labels.index("pipeline")
+            series_ = self._values.get(metric.name) or self._histograms.get(metric.name) or {}
+            for labels in [each for each in series_ if each[index] == pipeline]:
+                if metric.type is Type.HISTOGRAM:
+                    self._histograms[metric.name][labels] = _empty(metric)
+                else:
+                    self._values[metric.name][labels] = 0
+                self._changed.add((metric.name, labels))
+
     def _restore(self, metric: Metric, labels: Labels, value: Any) -> None:  # noqa: ANN401 - a stored tree
         if metric.type is not Type.HISTOGRAM:
             if OVERFLOW not in labels:

@@ -95,6 +95,15 @@ def duplicates(start: Start) -> Counter[str]:
     return found
 
 
+def records(start: Start) -> Counter[str]:
+    """As counted, by pipeline: what was read again only once."""
+    read: Counter[str] = Counter()
+    for (name, labels), value in start.counted.items():
+        if name == "records_total":
+            read[labels[0]] += int(value)
+    return read
+
+
 def lost(start: Start) -> set[tuple[str, str]]:
     """Pipelines and stages that say that their state was lost."""
     return {
@@ -164,6 +173,8 @@ class TestChanged:
             new = Counter(orders=1, more=2 * (case == "added"))
             assert duplicates(start) == before + new
             self.check_findings(start, more=case == "added")
+            assert records(start)["orders"] == len(ORDERS) + 1
+            assert records(start)["payments"] == (0 if case == "removed" else 2 * len(PAYMENTS))
             assert [name for name in start.log.ids if start.log.ids.count(name) > 1] == []
             assert start.store.resets == 0
 

@@ -194,6 +194,19 @@ class TestStored:
         totals.restore(["records_total", list(RECORDS), value] for value in (3.0, 8.0, 9.0))
         assert totals.value("records_total", RECORDS) == 9
 
+    def test_restart(self, totals):
+        """Counters and histograms of one pipeline begin at 0 again, and are stored so."""
+        mine, other = ("payments", "source", "payments"), ("orders", "source", "orders")
+        totals.add("records_total", mine, 3)
+        totals.add("records_total", other, 4)
+        totals.observe("duplicate_gap_seconds", GAP, 7)
+        totals.settle()
+        totals.restart("payments", ("records_total", "duplicate_gap_seconds"))
+        assert totals.value("records_total", mine) == 0
+        assert totals.value("records_total", other) == 4
+        assert totals.freeze().histograms["duplicate_gap_seconds"][GAP].sum == 0
+        assert ["records_total", list(mine), 0] in totals.changed()
+
     @pytest.mark.parametrize(
         "stored",
         [

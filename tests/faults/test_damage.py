@@ -311,6 +311,7 @@ class TestGoesOn:
         damage.remove_log(folder, random.Random())
         with started(history.config, folder) as start:
             assert not Content.of(start).reset
+            assert start.store.lost_commits > 0
             start.to_the_end()
             assert exact(Content.of(start)) == exact(whole)
 

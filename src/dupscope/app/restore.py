@@ -81,6 +81,7 @@ class Restorer:
     def _restored(self, contents: Contents, watches: Watches) -> Restored:
         self._metrics.restore(contents.totals)
         kept = [watch for watch in watches if self._is_kept(watch, contents)]
+        self._say_lost_commits()
         self._show_totals()
         last = contents.last
         if last is None:
@@ -92,6 +93,15 @@ class Restorer:
             late, latest = self._store.unpublished(last.published), self._store.latest(FINDINGS_SHOWN)
         self._say_done(kept)
         return Restored(watches, last.number, last.published, late, latest)
+
+    def _say_lost_commits(self) -> None:
+        if self._store.lost_commits:
+            self._log.error(
+                "store_went_back",
+                problem="the end of the write-ahead log was damaged or lost",
+                commits=self._store.lost_commits,
+                consequence="what they held is read and counted again; until then counters are lower",
+            )
 
     def _say_done(self, kept: Watches) -> None:
         if kept:

@@ -19,6 +19,7 @@ from dupscope.store.findings import KEPT_FINDINGS, FindingTable, numbered
 from dupscope.store.frame import checksum_of, seal
 from dupscope.store.lock import WriterLock
 from dupscope.store.resets import ResetCount
+from dupscope.store.witness import Witness
 
 JOURNAL_BYTES_LEAST = 16 << 20
 JOURNAL_SHARE = 0.25
@@ -68,6 +69,9 @@ class Store:
         self._step = step
         self._lock = WriterLock(folder)
         self._resets = ResetCount(folder)
+        self._witness = Witness(folder)
+        self.lost_commits = 0
+        """Commits that were there and are gone: the end of the write-ahead log was damaged or lost."""
         self._open: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._journal_bytes = 0
@@ -88,6 +92,7 @@ class Store:
                 self._findings.check(*contents.last.findings)
                 self._settle_folder()
             self._take_over(contents)
+            self.lost_commits = max(0, self._witness.seq - self._seq)
         return contents
 
     def _check_new(self) -> None:
@@ -120,6 +125,7 @@ class Store:
         if not self._lock.is_in_place:
             self._lock.release()
             self._lock = WriterLock(self._folder)
+        self._witness.forget()
         self.when_begun_anew()
         if error.reason != UNFINISHED:
             self._resets.increase()
@@ -285,6 +291,7 @@ class Store:
         if not self._seq:
             self._settle_folder()
         self._seq += 1
+        self._witness.note(self._seq)
         if commit.is_checkpoint:
             self._checkpoint = self._new_checkpoint
             rows = self._connection.execute("SELECT pipeline, block, length(body) FROM blocks")

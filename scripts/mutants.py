@@ -501,6 +501,62 @@ MUTATIONS = (
         "True",
         "barrier",
     ),
+    Mutation(
+        "store: a value is what was written at its place",
+        "store/frame.py",
+        "if blob[len(_MAGIC) + 1 : _HEADER_BYTES] != _checksum(payload, place):",
+        "if False:",
+        ("tests/unit/store/test_frame.py",),
+    ),
+    Mutation(
+        "store: the journal has no gap",
+        "store/contents.py",
+        "if seq != expected:",
+        "if False:",
+        ("tests/unit/store/test_store.py",),
+    ),
+    Mutation(
+        "store: a block is the one of the last checkpoint",
+        "store/contents.py",
+        "if checksum_of(body) != checksum:",
+        "if False:",
+        ("tests/unit/store/test_store.py",),
+    ),
+    Mutation(
+        "store: commits that are gone are noticed",
+        "store/store.py",
+        "        self._witness.note(self._seq)",
+        "        pass",
+        ("tests/faults/test_damage.py::TestGoesOn",),
+    ),
+    Mutation(
+        "start: a replayed cycle concludes what it concluded then",
+        "app/watch.py",
+        "if outcome_digest(outcome) != entry.outcome:",
+        "if False:",
+        ("tests/unit/app/test_watch.py",),
+    ),
+    Mutation(
+        "start: a finding that is known does not count again",
+        "app/commits.py",
+        "if finding.id not in known)",
+        "if True)",
+        ("tests/faults/test_damage.py::TestGoesOn",),
+    ),
+    Mutation(
+        "start: what is read again begins at 0",
+        "app/restore.py",
+        "self._metrics.restart(watch.settings.name, findings=True)",
+        "pass",
+        ("tests/faults/test_damage.py::TestGoesOn",),
+    ),
+    Mutation(
+        "clock: a jump counts only once it has lasted",
+        "app/clock.py",
+        "return now - self._jumped_at >= min(width, LASTING_SECONDS)",
+        "return True",
+        ("tests/unit/app/test_clock.py",),
+    ),
 )
 
 

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
+
+import pytest
 
 from dupscope.app.watch import PipelineWatch, Reads
+from dupscope.model.errors import StoreDamagedError
 from dupscope.model.finding import Layer
+from dupscope.model.plain import equal
+from dupscope.store.contents import SavedState
 from support.waiting import wait_until
 
 SOURCE, MIRROR, SINK = 0, 1, 0
@@ -138,3 +144,23 @@ class TestUnreadableAudits:
         """What is no file cannot be read either."""
         offline.audit.mkdir()
         assert offline.watch().unreadable_audits() == {"charger": f"{offline.audit}: is no file"}
+
+
+class TestRestore:
+    def test_a_replay_concludes_what_it_concluded_then(self, online):
+        """Other rules, or another cycle than the one that was stored, must not go on as if nothing was."""
+        online.produce(*range(9), 4)
+        online.mirror(*range(9), 7)
+        watch = online.watch()
+        before = watch.checkpoint()
+        watch.tails.open()
+        Cycles(watch).until_quiet()
+        saved = SavedState(before.state, before.partitions)
+        again = online.watch()
+        again.restore(saved, watch.entries, watch.saved())
+        assert equal(again.ledger.export(whole=True).small, watch.ledger.export(whole=True).small)
+        judged = next(at for at, entry in enumerate(watch.entries) if len(entry.cycle.records[0]))
+        entries = list(watch.entries)
+        entries[judged] = replace(entries[judged], outcome=entries[judged].outcome ^ 1)
+        with pytest.raises(StoreDamagedError, match="comes out otherwise"):
+            online.watch().restore(saved, entries, watch.saved())

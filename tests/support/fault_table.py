@@ -40,8 +40,8 @@ counters equal its numbers, when no scrape (one every 100 ms, through all restar
 planted by then, and when no counter ever fell. Between two kills at least one duplicate of each layer is
 planted.
 
-One case is judged by less: a program that is *started* under a clock an hour ahead knows no other time, takes what it
-reads until the clock is set right for too old, and does not judge it. There, every place reported must be a
+One case is judged by less: a program that is *started* under a clock an hour ahead knows no other time. What
+it reads until the clock is set right is too old by it and not judged. There, every place reported must be a
 duplicate, and those not reported must be no more than `unverified_total` says.
 
 - **on**: librdkafka's mock brokers, or real Kafka.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from support import components
+from support.disk import mounted
 from support.dupscope_process import DupscopeProcess, total
 from support.fault_case import Terms
 from support.waiting import wait_until
@@ -23,16 +22,8 @@ DISK = "3m"
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few megabytes in place of the state folder."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "none", str(folder)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        components.missing.add("mount")
-        pytest.skip("this user may not mount a small disk: a full one cannot be made")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "state", ["-t", "tmpfs", "-o", f"size={DISK}", "none"]) as folder:
+        yield folder
 
 
 def fill(folder: Path) -> Path:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from dupscope.config.load import load
-from support import components
+from support.disk import mounted
 from support.dupscope_process import DupscopeProcess, program
 from support.mock import MockCluster
 from support.restarts import SECRET, Copies, Start, started
@@ -86,22 +86,18 @@ def twins(tmp_path: Path) -> Iterator[Twins]:
         yield Twins(tmp_path, cluster)
 
 
+def counted(start: Start, metric: str) -> Counter[str]:
+    """A counter by pipeline."""
+    sums: Counter[str] = Counter()
+    for (name, labels), value in start.counted.items():
+        if name == metric:
+            sums[labels[0]] += int(value)
+    return sums
+
+
 def duplicates(start: Start) -> Counter[str]:
     """As counted, by pipeline."""
-    found: Counter[str] = Counter()
-    for (name, labels), value in start.counted.items():
-        if name == "duplicates_total":
-            found[labels[0]] += int(value)
-    return found
-
-
-def records(start: Start) -> Counter[str]:
-    """As counted, by pipeline: what was read again only once."""
-    read: Counter[str] = Counter()
-    for (name, labels), value in start.counted.items():
-        if name == "records_total":
-            read[labels[0]] += int(value)
-    return read
+    return counted(start, "duplicates_total")
 
 
 def lost(start: Start) -> set[tuple[str, str]]:
@@ -173,8 +169,9 @@ class TestChanged:
             new = Counter(orders=1, more=2 * (case == "added"))
             assert duplicates(start) == before + new
             self.check_findings(start, more=case == "added")
-            assert records(start)["orders"] == len(ORDERS) + 1
-            assert records(start)["payments"] == (0 if case == "removed" else 2 * len(PAYMENTS))
+            records = counted(start, "records_total")
+            assert records["orders"] == len(ORDERS) + 1
+            assert records["payments"] == (0 if case == "removed" else 2 * len(PAYMENTS))
             assert [name for name in start.log.ids if start.log.ids.count(name) > 1] == []
             assert start.store.resets == 0
 
@@ -252,19 +249,8 @@ class TestRefused:
     def test_a_folder_that_cannot_be_written(self, twins):
         """It says which, at once, and ends."""
         folder = twins.folder / "state"
-        folder.mkdir()
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1m,ro", "none", str(folder)],
-            check=False,
-            capture_output=True,
-        )
-        if mounted.returncode:
-            components.missing.add("mount")
-            pytest.skip("this user may not mount a read-only disk")
-        try:
+        with mounted(folder, ["-t", "tmpfs", "-o", "size=1m,ro", "none"]):
             code, text = run_once(configured(twins))
-        finally:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
         assert (code, text.strip()) == (
             2,
             f"state.path {folder}: cannot be written: Read-only file system",

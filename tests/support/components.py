@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
 PARTS = {
     "java": "real Kafka clusters and MirrorMaker 2 (install a Java runtime, 17 or later)",
     "mvn": "fetching Kafka from a Maven repository (install Maven)",
-    "mount": "a disk that is full (run as a user who may mount a tmpfs)",
+    "mount": "disks that are full or read-only (run as a user who may mount)",
 }
 """What cannot run without a component."""
 
@@ -29,10 +30,14 @@ def present(component: str) -> bool:
 
 def require(component: str) -> None:
     """Skip the calling test, or fail it under CI=true, when `component` is not installed."""
-    if present(component):
-        return
+    if not present(component):
+        lack(component, f"{component} is not installed")
+
+
+def lack(component: str, problem: str) -> NoReturn:
+    """Skip the calling test, or fail it under CI=true: `component` was tried in vain."""
     missing.add(component)
-    reason = f"{component} is not installed: cannot run {PARTS[component]}"
+    reason = f"{problem}: cannot run {PARTS[component]}"
     if compulsory():
         pytest.fail(f"{reason}; compulsory under CI=true", pytrace=False)
     pytest.skip(reason)

@@ -15,7 +15,7 @@ class ResetCount:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RESETS_FILE
-        self.value = self._read()
+        self.value = number_in(self._path)
 
     @property
     def is_there(self) -> bool:
@@ -40,8 +40,10 @@ class ResetCount:
         except OSError:
             return
 
-    def _read(self) -> int:
-        try:
-            return int(self._path.read_text("ascii"))
-        except (OSError, ValueError):
-            return 0
+
+def number_in(path: Path) -> int:
+    """The number that is all a file holds, 0 where there is none."""
+    try:
+        return int(path.read_text("ascii"))
+    except (OSError, ValueError):
+        return 0

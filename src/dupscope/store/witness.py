@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from dupscope.store.resets import number_in
+
 WITNESS_FILE = "last_commit"
 
 
@@ -20,10 +22,7 @@ class Witness:
     @property
     def seq(self) -> int:
         """The last commit that it saw, 0 where it saw none."""
-        try:
-            return int(self._path.read_text("ascii"))
-        except (OSError, ValueError):
-            return 0
+        return number_in(self._path)
 
     def note(self, seq: int) -> None:
         """There is a commit of this number."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from dupscope.model.errors import StoreError
 from dupscope.store.reader import StoreReader
-from support import components
+from support.disk import mounted
 from unit.store.conftest import finding
 
 
@@ -17,15 +16,8 @@ from unit.store.conftest import finding
 def read_only(folder: Path) -> Iterator[Path]:
     """The folder where it cannot be written, not even by root."""
     again = folder / "again"
-    again.mkdir()
-    mounts = (["--bind", str(folder), str(again)], ["-o", "remount,bind,ro", str(again)])
-    if any(subprocess.run(["mount", *each], check=False, capture_output=True).returncode for each in mounts):
-        components.missing.add("mount")
-        pytest.skip("this user may not mount a read-only disk")
-    try:
+    with mounted(again, ["--bind", str(folder)], ["-o", "remount,bind,ro"]):
         yield again
-    finally:
-        subprocess.run(["umount", "--lazy", str(again)], check=True)
 
 
 class TestStoreReader:

@@ -28,6 +28,12 @@ class TestRequire:
         with pytest.raises(pytest.fail.Exception, match="compulsory under CI=true"):
             components.require("java")
 
+    def test_one_that_was_tried_in_vain_fails_under_ci(self, monkeypatch):
+        """It may be installed and yet of no use to this user."""
+        monkeypatch.setenv("CI", "true")
+        with pytest.raises(pytest.fail.Exception, match=r"may not mount.*compulsory under CI=true"):
+            components.lack("mount", "this user may not mount a file system")
+
 
 class TestSummary:
     def test_it_names_each_part_that_did_not_run_once(self, monkeypatch):

@@ -244,8 +244,9 @@ class Rows:
 
     @property
     def blocks(self) -> range:
-        """Numbers of the blocks that hold rows."""
-        return range(self.first // self._block_rows, -(-self.next // self._block_rows))
+        """Numbers of the blocks that hold rows; none where all rows were freed, wherever the ring stands."""
+        start = self.first // self._block_rows
+        return range(start, -(-self.next // self._block_rows) if len(self) else start)
 
     def changed_blocks(self) -> list[int]:
         """Blocks with rows that were touched since `settle`."""

@@ -59,6 +59,18 @@ class TestRing:
         assert (rows.position[1][slot], rows.state[slot]) == (0, 0)
 
 
+class TestBlocks:
+    def test_a_ring_without_rows_has_none(self):
+        """Also where it stands in the middle of one."""
+        rows = Rows(PAIR, CAPACITY, block_rows=4)
+        assert not rows.blocks
+        add(rows, 1, 2, 3)
+        rows.free(3)
+        assert list(rows.blocks) == rows.changed_blocks() == []
+        add(rows, 4, 5)
+        assert list(rows.blocks) == rows.changed_blocks() == [0, 1]
+
+
 class TestFind:
     def test_keys_that_share_a_half_are_told_apart(self, rows):
         low = np.array([7], np.uint64)

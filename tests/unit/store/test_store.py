@@ -113,6 +113,21 @@ class TestCommit:
         store.commit(pipeline.commit(checkpoint=True, whole=True))
         assert same(restored(opened(), pipeline), pipeline.ledger)
 
+    def test_all_rows_were_freed_before_they_were_stored(self, opened, pipeline):
+        """A window that passed in silence: the ring stands within a block that was never written."""
+        store = opened()
+        store.load()
+        store.commit(pipeline.commit(checkpoint=True))
+        pipeline.read(*range(3))
+        pipeline.ledger.held.rows.free(3)
+        store.commit(pipeline.commit(checkpoint=True))
+        assert same(restored(opened(), pipeline), pipeline.ledger)
+        pipeline.read(7)
+        store = opened()
+        store.load()
+        store.commit(pipeline.commit(checkpoint=True))
+        assert same(restored(opened(), pipeline), pipeline.ledger)
+
     def test_a_removed_pipeline_leaves_nothing_but_findings(self, opened, pipeline):
         store = opened()
         store.load()

@@ -94,8 +94,8 @@ class Ledger:
         self._due[cycle.number] |= self.intake.touched
         for case in self._to_judge(cycle, past, passed=bool(passed)):
             self._judge(case, concluder)
-        self._drop_due()
         self._forget(cycle)
+        self._drop_due()
         outcome.findings.sort(key=lambda finding: (finding.timestamp, finding.id))
         outcome.closed += held.closed
         held.closed = []
@@ -335,7 +335,7 @@ class Ledger:
             self._close_effects(sink, ripe, reason, concluder)
 
     def _drop_due(self) -> None:
-        """Forget cycles whose barrier has passed for every stage."""
+        """Forget cycles whose barrier has passed for every stage, or whose cases are all gone."""
         done = min(self.held.barriers.through.values(), default=FOREVER)
         for number in [n for n, cases in self._due.items() if not cases or n <= done]:
             del self._due[number]
@@ -353,7 +353,7 @@ class Ledger:
         held.gaps.forget(held.edge.edge)
         held.retention.fit_cases()
         held.retention.expire()
-        for group in (self.unbalanced, self._lacking, self._unpassed):
+        for group in (self.unbalanced, self._lacking, self._unpassed, *self._due.values()):
             group.difference_update([case for case in group if case.slot < 0])
 
 

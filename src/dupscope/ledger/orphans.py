@@ -15,7 +15,7 @@ from dupscope.model.plain import Plain
 from dupscope.model.topology import Topology
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Group:
     cycle: int
     since_ms: int

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from unit.ledger.world import CHAIN, Story
+import numpy as np
+
+from dupscope.ledger.orphans import Orphans
+from dupscope.ledger.outcome import Outcome
+from dupscope.ledger.rows import Rows
+from dupscope.model.finding import Layer, Reason
+from unit.ledger.world import CHAIN, NOW, PAIR, Story
 
 
 class TestOrphans:
@@ -47,6 +53,21 @@ class TestOrphans:
         story.source("p")
         story.settle()
         assert story.unverified == {"far not_in_source": 1}
+
+
+class TestGiveUp:
+    def test_what_one_cycle_read_in_pieces(self):
+        """Each piece of a large batch leaves a group: all of that cycle are closed, later ones wait."""
+        rows = Rows(PAIR, 16)
+        keys = np.arange(6, dtype=np.uint64)
+        slots = rows.append(keys, keys, np.full(6, NOW), keys)
+        rows.position[1][slots] = slots + 1
+        orphans, outcome = Orphans(PAIR, rows), Outcome()
+        for cycle, part in ((1, slots[:2]), (1, slots[2:4]), (2, slots[4:])):
+            orphans.add(cycle, NOW, 1, part)
+        orphans.give_up(1, 1, Reason.UNREADABLE, outcome)
+        assert outcome.unverified == {(Layer.MIRROR, "dr", Reason.UNREADABLE): 4}
+        assert orphans.count() == {1: 2}
 
 
 class TestEffectsOnOrphans:

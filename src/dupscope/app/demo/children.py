@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ from dupscope.model.errors import DupscopeError
 T = TypeVar("T")
 
 FINISHED, KILLED = 0, -signal.SIGKILL
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the demo."""
 
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 40.0
@@ -72,6 +76,23 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Signals that end the demo wait: one between a start and its note would leave a process behind.
+
+    They are not blocked, since a process that is started would inherit that. For the main thread.
+    """
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda which, _frame: came.append(which)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for which in came[:1]:
+            signal.raise_signal(which)
+
+
 class Children:
     """All processes of one demo. `close` leaves none behind."""
 
@@ -82,7 +103,7 @@ class Children:
     def start(self, name: str, *arguments: str, planned_end: int | None = None) -> Child:
         """Start `python -m` with these arguments; what it prints goes into a log under its name."""
         log = self._folder / f"{name}.log"
-        with log.open("ab") as out:
+        with _uninterrupted(), log.open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -91,8 +112,8 @@ class Children:
                 cwd=self._folder,
                 process_group=0,  # Ctrl-C is for the parent, which ends its children in order
             )
-        child = Child(name, process, log, planned_end)
-        self._all.append(child)
+            child = Child(name, process, log, planned_end)
+            self._all.append(child)
         return child
 
     def wait(self, condition: Callable[[], T | None], what: str) -> T:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +77,45 @@ class TestChildren:
         children.close()
         assert child.exit_code is not None
         children.check()
+
+    def test_a_signal_while_one_starts(self, children: Children, tmp_path: Path) -> None:
+        """Whenever it comes, the process that was being started is known, and so can be ended."""
+
+        def interrupt(_number: int, _frame: object) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGTERM, interrupt)
+        try:
+            for turn in range(60):
+                interrupted = start_interrupted(children, turn * 0.0001)
+                assert interrupted, turn
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        children.close()
+        assert running_in(tmp_path) == []
+
+
+def start_interrupted(children: Children, seconds: float) -> bool:
+    """Start one process; after `seconds` a SIGTERM comes. True once it has."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
+    try:
+        timer.start()
+        children.start("greeter", "never")
+        while True:
+            timer.join(0.01)
+    except KeyboardInterrupt:
+        timer.join()
+        return True
+
+
+def running_in(folder: Path) -> list[str]:
+    """Processes whose working folder this is."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if each.readlink() == folder:
+                found.append(each.parent.name)
+    return found
 
 
 @dataclass

@@ -37,6 +37,8 @@ SECTIONS = (
     ("pipelines.NAME.mirrors.STAGE", tree.MirrorNode),
     ("pipelines.NAME.sinks.STAGE", tree.SinkNode),
     ("pipelines.NAME.sinks.STAGE.audit", tree.AuditNode),
+    ("pipelines.NAME.sinks.STAGE.audit.kafka", tree.AuditTopicNode),
+    ("pipelines.NAME.sinks.STAGE.audit.postgres", tree.AuditPostgresNode),
     ("pipelines.NAME.redrive", tree.RedriveNode),
     ("pipelines.NAME.redrive.producers", tree.ProducersNode),
     ("replays[]", tree.ReplayNode),

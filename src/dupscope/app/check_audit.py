@@ -9,7 +9,7 @@ from pathlib import Path
 from dupscope.app.check_report import Level, Section, plural
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.settings import AuditSettings, FileSource
 from dupscope.config.settings import PipelineSettings
 from dupscope.fingerprint.propose import percent
 
@@ -46,14 +46,20 @@ def look_at_audit(pipeline: PipelineSettings, sink: int, section: Section) -> No
     if settings is None:
         section.add(Level.NOTE, name, "no audit log: its effects, and duplicates among them, go unseen")
         return
+    if isinstance(settings.source, FileSource):
+        _look_at_file(Path(settings.source.path), pipeline, sink, section)
+
+
+def _look_at_file(file: Path, pipeline: PipelineSettings, sink: int, section: Section) -> None:
+    name = pipeline.topology.sinks[sink].name
     try:
-        lines = last_lines(Path(settings.path))
+        lines = last_lines(file)
     except FileNotFoundError:
-        _tell_absent(Path(settings.path), name, section)
+        _tell_absent(file, name, section)
     except OSError as error:
-        section.add(Level.PROBLEM, name, f"{settings.path}: cannot be read: {error.strerror}; fix its access")
+        section.add(Level.PROBLEM, name, f"{file}: cannot be read: {error.strerror}; fix its access")
     else:
-        _tell(settings, look(pipeline, sink, lines), name, section)
+        tell(pipeline.audits[sink], look(pipeline, sink, lines), name, section)
 
 
 def last_lines(file: Path) -> list[bytes]:
@@ -110,14 +116,15 @@ def _tell_absent(file: Path, name: str, section: Section) -> None:
         section.add(Level.PROBLEM, name, f"there is no folder {file.parent}: fix the path, or mount it")
 
 
-def _tell(settings: AuditSettings, found: AuditLook, name: str, section: Section) -> None:
+def tell(settings: AuditSettings, found: AuditLook, name: str, section: Section) -> None:
+    """Say what the last lines of an audit log are worth."""
     if not found.lines:
-        section.add(Level.NOTE, name, f"{settings.path}: no line yet")
+        section.add(Level.NOTE, name, f"{settings.source}: no line yet")
         return
     read = found.lines - sum(found.invalid.values())
     level = Level.OK if read else Level.PROBLEM
     last = f"the last {plural(found.lines, 'line')}"
-    section.add(level, name, f"{settings.path}: {read:,} of {last} can be used")
+    section.add(level, name, f"{settings.source}: {read:,} of {last} can be used")
     for reason, count in found.invalid.most_common():
         meaning = _MEANING.get(InvalidReason(reason), f"cannot be used: {reason}")
         level = Level.WARNING if read else Level.PROBLEM

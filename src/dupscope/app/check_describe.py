@@ -22,7 +22,7 @@ def describe_pipeline(pipeline: PipelineSettings, replays: Sequence[Replay], sec
         text = f"{', '.join(entries(topics))} on cluster {log.cluster}{copies}"
         section.add(Level.OK, topology.title(index), text)
     for index, sink in enumerate(topology.sinks):
-        audit = f"audit {pipeline.audits[index].path}" if index in pipeline.audits else "no audit log"
+        audit = f"audit {pipeline.audits[index].source}" if index in pipeline.audits else "no audit log"
         section.add(Level.OK, sink.name, f"reads {log_names(topology, sink.reads)}; {audit}")
     section.add(Level.OK, "key", describe(pipeline.key))
     describe_intent(pipeline.redrive, replays, section)

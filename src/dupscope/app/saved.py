@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from dupscope.audit.position import AuditPosition
 from dupscope.kafka.state import TailState
 from dupscope.model.position import Partition
 from dupscope.store.reader import StoreReader
@@ -17,13 +17,13 @@ class SavedPipeline:
     identity    the digest of its configuration, see `app.identity`
     partitions  by slot
     tails       by log
-    audits      by sink
+    audits      what each audit log saved, by sink
     """
 
     identity: str
     partitions: list[Partition]
     tails: dict[int, TailState]
-    audits: dict[int, AuditPosition]
+    audits: dict[int, Any]
 
 
 def saved_pipelines(reader: StoreReader) -> dict[str, SavedPipeline]:
@@ -38,5 +38,5 @@ def _saved(reader: StoreReader, name: str) -> SavedPipeline:
         identity=contents.configuration(name) or "",
         partitions=contents.partitions(name),
         tails={log: TailState.from_tree(tree) for log, tree in enumerate(where["tails"])},
-        audits={sink: AuditPosition.from_tree(tree) for sink, tree in where["audits"].items()},
+        audits=where["audits"],
     )

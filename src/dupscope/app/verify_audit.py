@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.places import Places, Resolver
 from dupscope.audit.position import AuditPosition
 from dupscope.audit.reasons import InvalidLineError
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.settings import AuditSettings, FileSource
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.forensics.sample import Sample
 from dupscope.model.batch import EffectBatch
@@ -35,10 +35,13 @@ class AuditAgain:
         self._fingerprinter = fingerprinter
         self._reader = LineReader(settings, fingerprinter.spec)
 
-    def read(self, committed: AuditPosition, sample: Sample) -> bool:
+    def read(self, saved: Any, sample: Sample) -> bool:  # noqa: ANN401 - what the audit log saved
         """Hand all effects to a sample. False where what was committed cannot be read again, or not whole."""
+        if not isinstance(self._settings.source, FileSource):
+            return False
+        committed = AuditPosition.from_tree(saved)
         try:
-            with Path(self._settings.path).open("rb") as file:
+            with Path(self._settings.source.path).open("rb") as file:
                 if committed.inode and not committed.fits(file.fileno()):
                     return False
                 for block in self._blocks(file, committed.offset):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from dupscope.app.clusters import Clusters
@@ -13,8 +11,8 @@ from dupscope.app.identity import identity
 from dupscope.app.limits import shares
 from dupscope.app.sinks import SinkWatch
 from dupscope.app.tails import Errors, Tails
-from dupscope.audit.file import AuditFile
-from dupscope.audit.position import AuditPosition
+from dupscope.audit.log import AuditLog
+from dupscope.audit.sources import source_of
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.state import TailState
@@ -83,22 +81,29 @@ class PipelineWatch:
             for sink in range(len(self.topology.sinks))
         ]
         self._audits = {
-            sink: AuditFile(audit, sink, self.sinks[sink].resolve, fingerprinter)
+            sink: AuditLog(
+                audit,
+                sink,
+                self.sinks[sink].resolve,
+                fingerprinter,
+                source=source_of(audit),
+                now_ms=clusters.now_ms,
+            )
             for sink, audit in settings.audits.items()
         }
         self._stopping = False
         self._targets: I64 | None = None
-        self._audit_targets: dict[int, int] = {}
+        self._audit_goals: dict[int, object] = {}
         self._cycle: Cycle | None = None
 
     # ------------------------------------------------------------------ a cycle
 
     def unreadable_audits(self) -> dict[str, str]:
-        """Sinks whose audit file cannot be read now, with the reason for a person."""
+        """Sinks whose audit log cannot be read now, with the reason for a person."""
         return {
-            self.topology.sinks[sink].name: f"{audit.path}: {problem}"
-            for sink, audit in self.settings.audits.items()
-            if (problem := _file_problem(Path(audit.path))) is not None
+            self.topology.sinks[sink].name: problem
+            for sink, audit in self._audits.items()
+            if (problem := audit.problem()) is not None
         }
 
     def read(self, idle_seconds: float) -> Reads:
@@ -145,7 +150,7 @@ class PipelineWatch:
         ends = self.tails.take_ends(reads.errors)
         if ends is not None and self._targets is None:
             self._targets = ends
-            self._audit_targets = {sink: audit.size() for sink, audit in self._audits.items()}
+            self._audit_goals = {sink: audit.goal() for sink, audit in self._audits.items()}
         return ends
 
     # ---------------------------------------------------------------- what is stored
@@ -156,7 +161,7 @@ class PipelineWatch:
         return {
             "memory_bytes": self._ledger_settings.memory_bytes,
             "tails": [self.tails.saved(log).tree() for log in logs],
-            "audits": {sink: audit.position.tree() for sink, audit in self._audits.items()},
+            "audits": {sink: audit.saved() for sink, audit in self._audits.items()},
         }
 
     def checkpoint(self) -> Checkpoint:
@@ -178,7 +183,7 @@ class PipelineWatch:
         self.tails.resume({log: TailState.from_tree(tree) for log, tree in enumerate(where["tails"])})
         for sink, tree in where["audits"].items():
             if sink in self._audits:
-                self._audits[sink].seek(AuditPosition.from_tree(tree))
+                self._audits[sink].resume(tree)
 
     def _replay(self, ledger: Ledger, entry: Entry) -> None:
         """Hand a cycle to the ledger again. What it concluded was committed then."""
@@ -207,7 +212,7 @@ class PipelineWatch:
             return False
         size = len(self._targets)
         done = (self.tails.passed()[:size] >= self._targets) | self.tails.at_end()[:size]
-        audits = all(self._audits[sink].offset >= size for sink, size in self._audit_targets.items())
+        audits = all(self._audits[sink].has_reached(goal) for sink, goal in self._audit_goals.items())
         return bool(done.all()) and audits
 
     def covered_since_ms(self, log: int) -> int | None:
@@ -241,14 +246,6 @@ class PipelineWatch:
         if self.settings.topics[log].patterns:
             return self.tails.is_up(log)
         return log in self.tails.open_logs
-
-
-def _file_problem(path: Path) -> str | None:
-    if not path.exists():
-        return "there is no such file yet"
-    if not path.is_file():
-        return "is no file"
-    return None if os.access(path, os.R_OK) else "may not be read"
 
 
 def _ledger_settings(config: Config, settings: PipelineSettings, *, keep_lines: bool) -> LedgerSettings:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from contextlib import suppress
 from os.path import samestat
 from pathlib import Path
 
 from dupscope.audit.position import AuditPosition, begin_of
-from dupscope.audit.reasons import InvalidReason
+from dupscope.audit.reasons import Invalid, InvalidReason
 
 _READ_BYTES = 8 << 20
 _NEWLINE = b"\n"
@@ -33,7 +32,7 @@ class FollowedFile:
         self._passed = 0
         self._told = 0
 
-    def read(self, max_lines: int, invalid: Counter[str]) -> list[bytes]:
+    def read(self, max_lines: int, invalid: Invalid) -> list[bytes]:
         """At most so many lines, without their newlines. What could not be read is counted in `invalid`.
 
         No line means that there is none yet, or that a part of one too long was passed.
@@ -41,7 +40,7 @@ class FollowedFile:
         try:
             return self._read(max_lines, invalid)
         except OSError:
-            invalid[InvalidReason.UNREADABLE] += 1
+            invalid.add(InvalidReason.UNREADABLE, self._path)
             return []
 
     @property
@@ -68,7 +67,7 @@ class FollowedFile:
 
     # ------------------------------------------------------------------ lines
 
-    def _read(self, max_lines: int, invalid: Counter[str]) -> list[bytes]:
+    def _read(self, max_lines: int, invalid: Invalid) -> list[bytes]:
         if not self._is_open() and not self._begin(invalid):
             return self._nothing_left()
         if not self.position.fits(self._descriptor):
@@ -83,16 +82,16 @@ class FollowedFile:
         self._passed = max(self._passed, self._told - self.position.offset)
         return []
 
-    def _take(self, max_lines: int, invalid: Counter[str]) -> list[bytes]:
+    def _take(self, max_lines: int, invalid: Invalid) -> list[bytes]:
         offset, appended = self._unread()
         *lines, torn = appended.split(_NEWLINE, max_lines)
         if not lines and len(torn) > self._max_line_bytes:
-            invalid[InvalidReason.OVERSIZE] += 1
+            invalid.add(InvalidReason.OVERSIZE, self._path)
             torn = b""
         self.position = self.position.moved(self._descriptor, offset + len(appended) - len(torn))
         return lines
 
-    def _take_last(self, max_lines: int, invalid: Counter[str]) -> list[bytes]:
+    def _take_last(self, max_lines: int, invalid: Invalid) -> list[bytes]:
         """Lines of a file that another one has replaced, or else the first lines of that.
 
         A program that writes to the new one has written its last line to the old one.
@@ -195,7 +194,7 @@ class FollowedFile:
             return False
         return found.st_size > 0 and not samestat(found, os.fstat(self._descriptor))
 
-    def _begin(self, invalid: Counter[str]) -> bool:
+    def _begin(self, invalid: Invalid) -> bool:
         """Begin the file that has the path now; false where there is none."""
         descriptor = _opened(self._path)
         if descriptor is None:
@@ -208,9 +207,9 @@ class FollowedFile:
         self._begin_with(descriptor, invalid)
         return True
 
-    def _begin_with(self, descriptor: int, invalid: Counter[str]) -> None:
+    def _begin_with(self, descriptor: int, invalid: Invalid) -> None:
         """Begin an open file at its start. What the one before still held is lost."""
-        invalid[InvalidReason.ROTATED] += 1
+        invalid.add(InvalidReason.ROTATED, self._path)
         self._passed += self.position.offset
         self._file, self.position = descriptor, begin_of(descriptor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 
 
@@ -54,3 +55,16 @@ class InvalidLineError(Exception):
     def __init__(self, reason: InvalidReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+
+
+class Invalid:
+    """What of a read could not be used: counts by reason, and where the first of each reason lies."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.places: dict[str, str] = {}
+
+    def add(self, reason: InvalidReason, place: str = "") -> None:
+        """Count one. `place` is for a person, and tells nothing of the content."""
+        self.counts[reason] += 1
+        self.places.setdefault(reason, place)

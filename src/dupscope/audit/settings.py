@@ -1,4 +1,4 @@
-"""Where a sink's audit log is, and what its lines look like."""
+"""Where a sink's audit log is, and what its lines say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dupscope.fingerprint.settings import split_path
+from dupscope.kafka.selection import TopicSelection
+from dupscope.kafka.settings import ClusterSettings
+from dupscope.kafka.starts import Start
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line is not decoded."""
@@ -26,16 +29,54 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class AuditSettings:
-    r"""One audit file of one sink.
+class FileSource:
+    """Files of one folder that lines are appended to. The last part of `path` may be a pattern."""
 
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSource:
+    """Topics whose values are lines."""
+
+    cluster: ClusterSettings
+    topics: TopicSelection
+    start: Start = field(default_factory=Start)
+
+    def __str__(self) -> str:
+        return f"topic {', '.join(self.topics.names)} on {self.cluster.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSource:
+    """A table whose rows are lines."""
+
+    connection: Mapping[str, str] = field(repr=False)
+    table: str
+
+    def __str__(self) -> str:
+        return f"table {self.table}"
+
+
+Source = FileSource | TopicSource | PostgresSource
+"""Where lines come from. As a string it is what a person calls it, without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    r"""The audit log of one sink.
+
+    source         where its lines come from
     names          what a field of ours is called in the lines, where it is called otherwise: a dotted path,
                    in which `\.` is a dot within a name
     group          the sink's consumer group; lines that name another are not the sink's
     logical_topic  the topic of lines that name none: the sink's, where it has only one
     """
 
-    path: str
+    source: Source
     names: Mapping[str, str] = field(default_factory=dict)
     group: str | None = None
     logical_topic: str | None = None

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from dupscope.audit.settings import FIELDS, AuditSettings
+from dupscope.config.audits import Found, audit
 from dupscope.config.mask import plain
-from dupscope.config.problems import Problems, join, nearest
+from dupscope.config.problems import Problems, join
 from dupscope.config.replays import replays
 from dupscope.config.secrets import Surroundings, resolve
 from dupscope.config.settings import Config, Limits, LogSettings, PipelineSettings
-from dupscope.config.stages import Stages, stages
-from dupscope.config.tree import AuditNode, Document, LimitsNode, PipelineNode, RedriveNode
+from dupscope.config.stages import stages
+from dupscope.config.tree import Document, LimitsNode, PipelineNode, RedriveNode
 from dupscope.config.values import PropertySpec, Size
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.settings import DENIED, ClusterSettings
@@ -105,12 +104,12 @@ def _pipeline(
     if not node.window > 0:
         problems.add(join(path, "window"), "must be longer than nothing; write for example '24h'")
     composed = stages(name, node, clusters, problems)
-    audits = {}
-    for index, (sink, sink_node) in enumerate(node.sinks.items()):
-        if sink_node.audit is not None:
-            path_of_audit = join(path, f"sinks.{sink}.audit")
-            _check_fields(sink_node.audit, join(path_of_audit, "fields"), problems)
-            audits[index] = _audit(sink_node.audit, composed, index, surroundings)
+    found = Found(clusters, surroundings, problems)
+    audits = {
+        index: audit(sink.audit, composed, index, found, join(path, f"sinks.{stage}.audit"))
+        for index, (stage, sink) in enumerate(node.sinks.items())
+        if sink.audit is not None
+    }
     return PipelineSettings(
         topology=composed.topology,
         key=node.key,
@@ -138,26 +137,3 @@ def _redrive(node: RedriveNode | None, path: str, problems: Problems) -> Redrive
         producers.header if producers else None,
         frozenset(producers.names if producers else ()),
     )
-
-
-def _check_fields(node: AuditNode, path: str, problems: Problems) -> None:
-    for ours in node.fields:
-        if ours not in FIELDS:
-            problems.add(join(path, ours), f"unknown field; {nearest(ours, FIELDS)}")
-    try:
-        AuditSettings(node.file, node.fields)
-    except ValueError as error:
-        problems.add(path, f"{error}; give each field a name of its own")
-
-
-def _audit(node: AuditNode, composed: Stages, sink: int, surroundings: Surroundings) -> AuditSettings:
-    """The audit settings of a sink, without its own names where these are wrong."""
-    settings = AuditSettings(
-        str(surroundings.path(node.file)),
-        group=composed.topology.sinks[sink].group,
-        logical_topic=composed.only_topic_of(sink),
-    )
-    try:
-        return replace(settings, names=dict(node.fields))
-    except ValueError:
-        return settings

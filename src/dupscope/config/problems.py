@@ -22,6 +22,11 @@ class Problems:
         """Note a problem: what is wrong and what to do, at a dotted path ("" for the whole file)."""
         self._found[": ".join(part for part in (self._file, path, what) if part)] = None
 
+    def has_any(self, path: str) -> bool:
+        """Whether something is wrong at a path or below it."""
+        begin = f"{self._file}: {path}" if self._file else path
+        return any(found.startswith((f"{begin}:", f"{begin}.", f"{begin}[")) for found in self._found)
+
     def raise_if_any(self) -> None:
         """Raise a `ConfigError` with all problems, in the order they were found."""
         if self._found:

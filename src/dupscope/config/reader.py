@@ -33,8 +33,6 @@ PARSERS: dict[type, Callable[[object], object]] = {
 }
 
 LATER = {
-    ("AuditNode", "kafka"): "audit logs in Kafka come in a later version; for now use 'file'",
-    ("AuditNode", "postgres"): "audit logs in Postgres come in a later version; for now use 'file'",
     ("SinkNode", "expects"): "comes in a later version; leave it out",
 }
 """Keys that are named by the design and refused for now, by node and key, with what to do."""

@@ -95,13 +95,46 @@ class MirrorNode(Node, frozen=True):
     ] = msgspec.field(default_factory=lambda: ["timestamp", "key", "value"])
 
 
+class AuditTopicNode(Node, frozen=True):
+    """A topic whose values are audit lines."""
+
+    cluster: Annotated[str, Meta(description="Name of the cluster.", examples=["primary"])]
+    topics: Annotated[
+        list[str],
+        Meta(
+            description="Topics, by name or by [pattern](#topics-by-pattern).",
+            examples=[["charger-audit"]],
+        ),
+    ]
+
+
+class AuditPostgresNode(Node, frozen=True):
+    """A table to which the sink adds one row for each side effect."""
+
+    connection: Annotated[
+        dict[str, PropertySpec],
+        Meta(
+            description="How to connect: any parameter of libpq, such as `host`, `dbname`, `user`, `sslmode` "
+            "and `sslrootcert`; a value can be kept elsewhere: `{file: /path}` or `{env: NAME}`.",
+            examples=[{"host": "db", "dbname": "payments", "user": "dupscope"}],
+        ),
+    ]
+    table: Annotated[
+        str, Meta(description="The table, with its schema where it needs one.", examples=["charges_audit"])
+    ]
+
+
 class AuditNode(Node, frozen=True):
-    """Where a sink's audit log is."""
+    """Where a sink's audit log is: one of `file`, `kafka` and `postgres`."""
 
     file: Annotated[
-        str,
-        Meta(description="A file with one JSON object per line.", examples=["/var/log/charger/audit.jsonl"]),
-    ]
+        str | None,
+        Meta(description="A file with one JSON object per line."),
+    ] = None
+    kafka: Annotated[AuditTopicNode | None, Meta(description="A topic with one JSON object per record.")] = (
+        None
+    )
+    postgres: Annotated[AuditPostgresNode | None, Meta(description="A table with one row per effect.")] = None
     fields: Annotated[
         dict[str, str],
         Meta(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,11 +96,19 @@ class TailRead:
 
 @dataclass(frozen=True, slots=True)
 class AuditRead:
-    """What one read of an audit log gave: effects, lines read, and invalid lines by reason."""
+    """What one read of an audit log gave: effects, lines read, and invalid lines by reason.
+
+    places       where the first invalid line of each reason lies, for a person
+    complete_ms  all lines that were written before this moment (ms since 1970) were read; None: not known
+    lost         writers of which lines are known to be lost
+    """
 
     batch: EffectBatch
     lines: int = 0
     invalid: Counter[str] = field(default_factory=Counter)
+    places: Mapping[str, str] = field(default_factory=dict)
+    complete_ms: int | None = None
+    lost: int = 0
 
 
 def no_records(log: int) -> RecordBatch:

@@ -28,4 +28,4 @@ class TestSavedPipelines:
         assert saved.identity == watch.identity
         assert saved.partitions == watch.table.partitions
         assert saved.tails == {log: watch.tails.saved(log) for log in (0, 1)}
-        assert saved.audits[0].offset == 3
+        assert saved.audits[0][0] == 3

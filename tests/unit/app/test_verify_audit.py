@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from dupscope.app.verify_audit import EFFECTS_AT_ONCE, AuditAgain, whole_lines
-from dupscope.audit.file import AuditFile
+from dupscope.audit.follow import FollowedFile
 from dupscope.audit.position import AuditPosition
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.reasons import Invalid
+from dupscope.audit.settings import MAX_LINE_BYTES, AuditSettings, FileSource
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.forensics.sample import Sample
@@ -40,11 +41,12 @@ def sample_of(*numbers: int) -> Sample:
     return sample
 
 
-def read(path: Path, committed: AuditPosition, sample: Sample, **settings: object) -> bool:
+def read(path: Path, committed: AuditPosition, sample: Sample, **more: object) -> bool:
     def resolve(_cluster: str | None, topic: str, _number: int) -> tuple[int, str] | None:
         return (0, "payments") if topic == "payments" else None
 
-    return AuditAgain(AuditSettings(str(path), **settings), 0, resolve, FINGERPRINTER).read(committed, sample)
+    settings = AuditSettings(FileSource(str(path)), **more)
+    return AuditAgain(settings, 0, resolve, FINGERPRINTER).read(committed.tree(), sample)
 
 
 def effects(sample: Sample) -> list[int]:
@@ -54,8 +56,8 @@ def effects(sample: Sample) -> list[int]:
 
 def read_to(path: Path, lines: int) -> AuditPosition:
     """Where a detector stands that has read so many lines."""
-    file = AuditFile(AuditSettings(str(path)), 0, lambda *_: (0, "payments"), FINGERPRINTER)
-    file.read(lines)
+    file = FollowedFile(str(path), MAX_LINE_BYTES)
+    file.read(lines, Invalid())
     file.close()
     return file.position
 

@@ -51,7 +51,7 @@ class TestLook:
 
         assert state.number == 2
         assert (state.saved.identity, state.saved.partitions) == ("digest", PARTITIONS)
-        assert (state.saved.tails, state.saved.audits) == ({0: TAIL}, {0: AUDIT})
+        assert (state.saved.tails, state.saved.audits) == ({0: TAIL}, {0: AUDIT.tree()})
         assert state.findings == (finding(1), finding(2))
         assert (state.kept_ms, state.unverified, state.unplaced, state.rotated) == (None, 0, 0, frozenset())
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.settings import AuditSettings, FileSource
 from dupscope.fingerprint.canonical import text_field, verbatim_field
 from dupscope.fingerprint.settings import KeySpec
 
@@ -28,7 +28,7 @@ WHOLE = {
     "outcome": "succeeded",
 }
 EXPECTED = Effect((text_field(b"p-17"),), "dr", "primary.payments", 3, 42, 1_795_428_000_000, b"ch_9")
-reader = LineReader(AuditSettings("a.jsonl", group="charger"), BY_ID)
+reader = LineReader(AuditSettings(FileSource("a.jsonl"), group="charger"), BY_ID)
 
 
 def line(**changes: Any) -> bytes:
@@ -114,7 +114,9 @@ class TestGroup:
         assert read(line(group=...)) == EXPECTED
 
     def test_a_sink_without_group_takes_all(self) -> None:
-        assert LineReader(AuditSettings("a.jsonl"), BY_ID).read(line(group="refunder")) == EXPECTED
+        assert (
+            LineReader(AuditSettings(FileSource("a.jsonl")), BY_ID).read(line(group="refunder")) == EXPECTED
+        )
 
 
 class TestInvalid:
@@ -172,7 +174,8 @@ class TestNames:
 
     renamed = LineReader(
         AuditSettings(
-            "a.jsonl", {"key": "payment.id", "at": "time", "offset": "from.offset", "topic": "from.t"}
+            FileSource("a.jsonl"),
+            {"key": "payment.id", "at": "time", "offset": "from.offset", "topic": "from.t"},
         ),
         BY_ID,
     )
@@ -189,7 +192,7 @@ class TestNames:
             self.renamed.read(b'{"time": 1}')
 
     def test_composite(self) -> None:
-        both = LineReader(AuditSettings("a.jsonl"), KeySpec("json", ("order", "type")))
+        both = LineReader(AuditSettings(FileSource("a.jsonl")), KeySpec("json", ("order", "type")))
         for key in (["7", "paid"], {"type": "paid", "order": 7}):
             effect = both.read(line(key=key))
             assert effect is not None

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from dupscope.audit.settings import FIELDS, AuditSettings
+from dupscope.audit.settings import FIELDS, AuditSettings, FileSource
 
 
 class TestAuditSettings:
     """A field has our name unless the settings give it another one."""
 
     def test_names(self) -> None:
-        settings = AuditSettings("a.jsonl", {"key": "payment.id", "at": r"log\.time"})
+        settings = AuditSettings(FileSource("a.jsonl"), {"key": "payment.id", "at": r"log\.time"})
         assert settings.path_of("key") == ("payment", "id")
         assert settings.path_of("at") == ("log.time",)
         assert settings.path_of("topic") == ("topic",)
@@ -32,5 +32,5 @@ class TestAuditSettings:
     )
     def test_refused(self, names: dict[str, str], problem: str) -> None:
         with pytest.raises(ValueError, match="the name for") as caught:
-            AuditSettings("a.jsonl", names)
+            AuditSettings(FileSource("a.jsonl"), names)
         assert str(caught.value) == problem

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.settings import AuditSettings, FileSource
 from dupscope.config.load import load, load_clusters
 from dupscope.model.errors import ConfigError
 
@@ -29,7 +29,9 @@ pipelines:
 """)
 
         assert load(file, {}).pipelines["p"].audits == {
-            0: AuditSettings(str(tmp_path / "s.jsonl"), {"key": "id"}, group="g", logical_topic="t")
+            0: AuditSettings(
+                FileSource(str(tmp_path / "s.jsonl")), {"key": "id"}, group="g", logical_topic="t"
+            )
         }
 
 

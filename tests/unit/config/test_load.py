@@ -217,7 +217,9 @@ class TestLoad:
     def test_only_sinks_with_an_audit_log_have_audit_settings(self, complete, tmp_path):
         audits = complete.pipelines["payments"].audits
 
-        assert {0: str(tmp_path / "logs/audit.jsonl")} == {sink: audit.path for sink, audit in audits.items()}
+        assert {0: str(tmp_path / "logs/audit.jsonl")} == {
+            sink: str(audit.source) for sink, audit in audits.items()
+        }
         assert audits[0].names["at"] == "time"
 
     def test_defaults_are_those_of_the_documentation(self, tmp_path):

@@ -1,0 +1,61 @@
+"""Audit logs that are files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dupscope.audit.follow import FollowedFile
+from dupscope.audit.position import AuditPosition
+from dupscope.audit.reasons import Invalid
+from dupscope.audit.settings import FileSource
+from dupscope.audit.source import Lines
+from dupscope.model.plain import Plain
+
+
+class AuditFiles:
+    """Follows a file that lines are appended to. A file that does not exist has no lines yet."""
+
+    def __init__(self, settings: FileSource, max_line_bytes: int) -> None:
+        self._path = Path(settings.path)
+        self._file = FollowedFile(settings.path, max_line_bytes)
+
+    def read(self, max_lines: int, invalid: Invalid) -> Lines:
+        """Lines that were not read before."""
+        before = self._file.position
+        lines = self._file.read(max_lines, invalid)
+        return Lines(lines, lambda _: str(self._path), at_end=self._file.position == before)
+
+    def goal(self) -> int:
+        """Bytes up to the last whole line."""
+        return self._file.size()
+
+    def has_reached(self, goal: int) -> bool:
+        """Whether so much was read, or is lost."""
+        return self._file.offset >= goal
+
+    def problem(self) -> str | None:
+        """Why the file cannot be read now."""
+        what = _problem(self._path)
+        return what and f"{self._path}: {what}"
+
+    def saved(self) -> Plain:
+        """The position."""
+        return self._file.position.tree()
+
+    def resume(self, saved: Any) -> None:  # noqa: ANN401 - what `saved` gave
+        """Go on there: in a file that was renamed since to its end, then in the one that has the path."""
+        self._file.position = AuditPosition.from_tree(saved)
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._file.close()
+
+
+def _problem(path: Path) -> str | None:
+    if not path.exists():
+        return "there is no such file yet"
+    if not path.is_file():
+        return "is no file"
+    return None if os.access(path, os.R_OK) else "may not be read"

@@ -1,8 +1,8 @@
 """How an agent ships audit lines: one record of a topic for each.
 
-The value is the line as it is in the file, without its newline, and the key is the file's identity, so that
-the lines of one file lie in one partition, in their order. Headers tell where the line lies: it is there once,
-however often it was shipped.
+The value is the line as it is in the file, without its newline. The key is the file's identity, so that the
+lines of one file lie in one partition, in their order. Headers tell where the line lies: a line is there
+once, however often it was shipped.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.ledger.judge import sink_stage
 from dupscope.ledger.outcome import Outcome
-from dupscope.model.batch import TailRead
+from dupscope.model.batch import AuditRead, TailRead
 from dupscope.model.finding import Finding, Layer
 from dupscope.telemetry.metrics import Metrics
 
@@ -30,10 +30,15 @@ class Publisher:
             for reason in errors:
                 self._metrics.add("tail_errors_total", (self._name, self._stage(log), cluster, reason))
         for sink, audit in reads.sinks.items():
-            stage = self._watch.topology.sinks[sink].name
-            self._metrics.add("audit_lines_total", (self._name, stage), audit.lines)
-            for reason, count in audit.invalid.items():
-                self._metrics.add("audit_invalid_lines_total", (self._name, stage, reason), count)
+            self._audit_read(self._watch.topology.sinks[sink].name, audit)
+
+    def _audit_read(self, stage: str, audit: AuditRead) -> None:
+        self._metrics.add("audit_lines_total", (self._name, stage), audit.lines)
+        for reason, count in audit.invalid.items():
+            self._metrics.add("audit_invalid_lines_total", (self._name, stage, reason), count)
+        if audit.complete_ms is not None:
+            complete = audit.complete_ms / 1000
+            self._metrics.set("audit_complete_timestamp_seconds", (self._name, stage), complete)
 
     def _log_read(self, stage: str, cluster: str, read: TailRead) -> None:
         for topic, count in read.records.items():

@@ -234,6 +234,14 @@ CATALOGUE: tuple[Metric, ...] = (
         layers=frozenset({Layer.CONSUME}),
     ),
     Metric(
+        "audit_complete_timestamp_seconds",
+        G,
+        "seconds",
+        ("pipeline", "stage"),
+        "Up to when the sink's audit log was read without a rest; 0 until then, and for a sink without one.",
+        layers=frozenset({Layer.CONSUME}),
+    ),
+    Metric(
         "duplicate_gap_seconds",
         H,
         "seconds",

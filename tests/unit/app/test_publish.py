@@ -87,10 +87,12 @@ class TestReads:
         assert published().value("tail_errors_total", "payments", "source", "primary", "unreachable") == 1
 
     def test_audit(self, publisher, published):
-        """Lines of a sink, and those that gave no effect by reason."""
-        read = AuditRead(no_effects(0), lines=10, invalid=Counter({"not_json": 3}))
+        """Lines of a sink, those that gave no effect by reason, and up to when all of them are known."""
+        read = AuditRead(no_effects(0), 10, Counter({"not_json": 3}), complete_ms=1_800_000_000_500)
         publisher.reads(Reads(sinks={0: read}))
+        publisher.reads(Reads(sinks={0: AuditRead(no_effects(0))}))
         shown = published()
+        assert shown.value("audit_complete_timestamp_seconds", "payments", "charger") == 1_800_000_000.5
         assert shown.value("audit_lines_total", "payments", "charger") == 10
         assert shown.value("audit_invalid_lines_total", "payments", "charger", "not_json") == 3
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from support.business_key import UnkeyedError, business_key
 from support.dump import Dumped
 from support.oracle import SOURCE, judge
-from support.scenario import Lists, Pipeline, count_lines
+from support.scenario import Lists, Pipeline
 
 Offsets = Mapping[int, int]
 
@@ -26,7 +26,7 @@ class Partly(Pipeline):
     def lists(self) -> Lists:
         """All that is read, and the truth about what is covered."""
         stages = {(log.cluster, topic): stage for stage, log in self.logs.items() for topic in log.topics}
-        lines = {name: count_lines(sink.audit) for name, sink in self.sinks.items()}
+        lines = {name: sink.audit_lines() for name, sink in self.sinks.items()}
         effects = {name: sink.effects_by(stages) for name, sink in self.sinks.items()}
         logs = {stage: self.read(stage) for stage in reversed([SOURCE, *self.flow.mirrors])}
         known = {

@@ -40,11 +40,13 @@ Stages = Mapping[tuple[str, str], str]
 
 
 class Acting(Protocol):
-    """A sink's own list of its effects, and the audit file that the program reads."""
+    """A sink's own list of its effects, and the audit log that the program reads."""
 
-    @property
-    def audit(self) -> Path:
-        """The file of audit lines; it may not exist yet."""
+    def audit_section(self) -> dict[str, object]:
+        """`audit` in the configuration."""
+
+    def audit_lines(self) -> int:
+        """How many lines the audit log has."""
 
     def effects_by(self, stages: Stages) -> list[Effect]:
         """Its effects in the order of its list; `stages` has the stage by (cluster, physical topic)."""
@@ -107,20 +109,16 @@ class Pipeline:
         return {"cluster": log.cluster, "topics": list(log.topics), **self.stages.get(stage, {})}
 
     def _sink(self, stage: str) -> dict[str, object]:
-        reads, audit = list(self.flow.sinks[stage]), str(self.sinks[stage].audit)
-        return {"reads": reads, "group": stage, "audit": {"file": audit}, **self.stages.get(stage, {})}
+        reads, audit = list(self.flow.sinks[stage]), self.sinks[stage].audit_section()
+        return {"reads": reads, "group": stage, "audit": audit, **self.stages.get(stage, {})}
 
     def lists(self) -> Lists:
         """Most downstream first: whatever acted on, or copied, something finds it in the lists above."""
         stages = {(log.cluster, topic): stage for stage, log in self.logs.items() for topic in log.topics}
-        lines = {name: count_lines(sink.audit) for name, sink in self.sinks.items()}
+        lines = {name: sink.audit_lines() for name, sink in self.sinks.items()}
         effects = {name: sink.effects_by(stages) for name, sink in self.sinks.items()}
         logs = {stage: self.logs[stage].dump() for stage in reversed([SOURCE, *self.flow.mirrors])}
         return Lists(self.flow, logs, effects, lines, judge(self.flow, logs, effects))
-
-
-def count_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 @dataclass

@@ -11,7 +11,7 @@ from support.broker import Broker
 from support.dump import end_offsets
 from support.dupscope_process import DupscopeProcess
 from support.oracle import SOURCE, Effect, Where, judge
-from support.scenario import Lists, Log, Pipeline, count_lines
+from support.scenario import Lists, Log, Pipeline
 from support.sink import SinkProcess, effect
 from support.stand import STEP_SECONDS
 from support.waiting import wait_until
@@ -42,7 +42,7 @@ class SeveralSources(Pipeline):
             for log in parts
             for topic in log.topics
         }
-        lines = {name: count_lines(sink.audit) for name, sink in self.sinks.items()}
+        lines = {name: sink.audit_lines() for name, sink in self.sinks.items()}
         effects = {
             name: [on_cluster(one, self.at[name]) for one in sink.effects_by(stages)]
             for name, sink in self.sinks.items()
@@ -108,4 +108,4 @@ def wait_acted_on_all(sink: SinkProcess, broker: Broker, *topics: str) -> None:
         places = (one.where for one in sink.effects_by(stages))
         return last <= {(where.topic, where.partition, where.offset) for where in places if where}
 
-    wait_until(acted, STEP_SECONDS, f"{sink.audit.parent.name} has acted on all")
+    wait_until(acted, STEP_SECONDS, f"{sink.name} has acted on all")

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from support import sink_consumer
+from support.audit_way import AuditWay, FileWay
 from support.oracle import Effect, Where
 from support.process import LoggedProcess
 
@@ -31,10 +32,11 @@ class SinkSettings:
 class SinkProcess:
     """The sink, and the files it writes under `folder`. May be started again after it has died."""
 
-    def __init__(self, settings: SinkSettings, folder: Path) -> None:
+    def __init__(self, settings: SinkSettings, folder: Path, way: AuditWay | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.name = folder.name
         self.charges = folder / "charges.jsonl"
-        self.audit = folder / "audit.jsonl"
+        self.way = way or FileWay(folder / "audit.jsonl")
         self._settings = settings
         self._process = LoggedProcess([], folder / "sink.log")
 
@@ -45,7 +47,7 @@ class SinkProcess:
             *(sys.executable, sink_consumer.__file__),
             *("--bootstrap", settings.bootstrap, "--cluster", settings.cluster, "--topic", settings.topic),
             *("--group", settings.group, "--key", settings.key),
-            *("--charges", str(self.charges), "--audit", str(self.audit)),
+            *("--charges", str(self.charges), *self.way.options()),
             *("--commit-every", str(settings.commit_every), "--die-after", str(die_after)),
             *settings.options,
         ]
@@ -62,6 +64,14 @@ class SinkProcess:
     def close(self) -> None:
         self._process.close()
 
+    def audit_section(self) -> dict[str, object]:
+        """`audit` in the configuration."""
+        return self.way.section()
+
+    def audit_lines(self) -> int:
+        """How many audit lines there are."""
+        return self.way.lines()
+
     def effects(self, stage: str) -> list[Effect]:
         """Its own list, in its order, of charges for records of the log that `stage` names."""
         return [effect(stage, charge) for charge in self._listed()]
@@ -69,7 +79,7 @@ class SinkProcess:
     def effects_by(self, stages: Mapping[tuple[str, str], str]) -> list[Effect]:
         """Its own list, in its order; `stages` has the stage by (cluster, physical topic).
 
-        As much of it as the audit lines tell: without positions where they have none.
+        As much of it as its audit lines tell: without positions where they have none.
         """
         if "--no-positions" in self._settings.options:
             return [unplaced(charge) for charge in self._listed()]

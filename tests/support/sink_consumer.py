@@ -1,9 +1,10 @@
 """A sink in a process of its own: charges for every record, lists its charges, writes audit lines, commits.
 
-Run as a program. Its list of charges is the independent truth about side effects; the audit file is what an
-application would write for others to read. With --die-after N it kills itself (-9) after the side effects of
-N records, before it commits them. SIGTERM makes it commit and leave. With --dedup it charges once for each
-key and commits whenever there is nothing to read; with --no-positions its audit lines do not name the record.
+Run as a program. Its list of charges is the independent truth about side effects; the audit lines, in a file
+or a topic, are what an application would write for others to read. With --die-after N it kills itself (-9)
+after the side effects of N records, before it commits them. SIGTERM makes it commit and leave. With --dedup it
+charges once for each key and commits whenever there is nothing to read; with --no-positions its audit lines do
+not name the record.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 
 def arguments() -> argparse.Namespace:
@@ -26,7 +27,9 @@ def arguments() -> argparse.Namespace:
     for name in ("--bootstrap", "--topic", "--group", "--cluster", "--key"):
         parser.add_argument(name, required=True)
     parser.add_argument("--charges", required=True, type=Path)
-    parser.add_argument("--audit", required=True, type=Path)
+    parser.add_argument("--audit", type=Path)
+    parser.add_argument("--audit-bootstrap")
+    parser.add_argument("--audit-topic")
     parser.add_argument("--commit-every", type=int, default=500)
     parser.add_argument("--die-after", type=int, default=0)
     parser.add_argument("--dedup", action="store_true")
@@ -34,10 +37,24 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Sink:
-    """Charges, then tells the audit file. Both are flushed for each record: a kill loses neither."""
+class AuditTopic:
+    """Lines as records, each acknowledged before the next: a kill loses none."""
 
-    def __init__(self, options: argparse.Namespace, charges: TextIO, audit: TextIO) -> None:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._topic = options.audit_topic
+        self._producer = Producer({"bootstrap.servers": options.audit_bootstrap, "linger.ms": 0})
+
+    def write(self, line: str) -> None:
+        self._producer.produce(self._topic, line.encode())
+
+    def flush(self) -> None:
+        self._producer.flush()
+
+
+class Sink:
+    """Charges, then tells the audit log. Both are flushed for each record: a kill loses neither."""
+
+    def __init__(self, options: argparse.Namespace, charges: TextIO, audit: TextIO | AuditTopic) -> None:
         self._options = options
         self._charges = charges
         self._audit = audit
@@ -81,7 +98,7 @@ def key_of(value: bytes | None, name: str) -> object:
     return document.get(name) if isinstance(document, dict) else None
 
 
-def write_line(file: TextIO, fields: dict[str, object]) -> None:
+def write_line(file: TextIO | AuditTopic, fields: dict[str, object]) -> None:
     file.write(json.dumps(fields) + "\n")
     file.flush()
 
@@ -137,8 +154,12 @@ def commit(consumer: Consumer, uncommitted: dict[tuple[str, int], int]) -> None:
 
 def main() -> None:
     options = arguments()
-    with options.charges.open("a") as charges, options.audit.open("a") as audit:
-        consume(options, Sink(options, charges, audit))
+    with options.charges.open("a") as charges:
+        if options.audit_topic:
+            consume(options, Sink(options, charges, AuditTopic(options)))
+            return
+        with options.audit.open("a") as audit:
+            consume(options, Sink(options, charges, audit))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def records_in(broker: Broker, topic: str) -> int:
 def wait_acted(sink: SinkProcess, broker: Broker, topic: str) -> None:
     """Wait until a sink has acted on the last record of every partition that has one."""
     last = {number: end - 1 for number, end in end_offsets(broker.bootstrap, topic).items() if end}
-    wait_until(lambda: sink.has_acted_on(last), STEP_SECONDS, f"{sink.audit.parent.name} has acted on all")
+    wait_until(lambda: sink.has_acted_on(last), STEP_SECONDS, f"{sink.name} has acted on all")
 
 
 def start_again(*mirrors: MirrorMaker) -> None:

@@ -53,6 +53,11 @@ class SinkProcess:
         ]
         self._process.start()
 
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process.running
+
     def wait_death(self, timeout: float = 60) -> int:
         """The exit code of a sink that was started to die: -9."""
         return self._process.wait_exit(timeout)

@@ -2,9 +2,9 @@
 
 Run as a program. Its list of charges is the independent truth about side effects; the audit lines, in a file
 or a topic, are what an application would write for others to read. With --die-after N it kills itself (-9)
-after the side effects of N records, before it commits them. SIGTERM makes it commit and leave. With --dedup it
-charges once for each key and commits whenever there is nothing to read; with --no-positions its audit lines do
-not name the record.
+after the side effects of N records, before it commits them. SIGTERM makes it commit and leave. With --dedup
+it charges once for each key and commits whenever there is nothing to read; with --no-positions its audit
+lines do not name the record.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import pytest
 from contract.clusters import Cluster, KafkaContractCluster, MockContractCluster, settings_of
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
+from dupscope.kafka.columns import Decoder
 from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.starts import Start
 from dupscope.kafka.tail import Tail, TailSettings
@@ -54,7 +55,8 @@ def tail_of() -> Iterator[Callable[..., Tail]]:
         reach = options.pop("reach", None) or settings_of(cluster)
         selection = topics if isinstance(topics, TopicSelection) else TopicSelection(topics)
         settings = TailSettings(reach, LOG, selection, start or Start(), **options)
-        tails.append(Tail(settings, table if table is not None else PartitionTable(), fingerprinter()))
+        decoder = Decoder(LOG, fingerprinter(), settings.redrive)
+        tails.append(Tail(settings, table if table is not None else PartitionTable(), decoder))
         return tails[-1]
 
     yield make

@@ -11,6 +11,7 @@ from dupscope.app.clusters import Clusters
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.clock import Clock
+from dupscope.kafka.columns import Decoder
 from dupscope.kafka.errors import TOPIC_MISSING, TopicMissingError, reason_of
 from dupscope.kafka.redrive import RedriveMarks
 from dupscope.kafka.starts import Beginning, Start
@@ -56,9 +57,12 @@ class Tails:
         self._table = table
         self._clusters = clusters
         clock = Clock(now_ms=clusters.now_ms)
+        reads = [
+            _tail_settings(config, settings, log, clusters) for log in range(len(settings.topology.logs))
+        ]
         self._tails = [
-            Tail(_tail_settings(config, settings, log, clusters), table, fingerprinter, clusters.log, clock)
-            for log in range(len(settings.topology.logs))
+            Tail(each, table, Decoder(each.log, fingerprinter, each.redrive), clusters.log, clock)
+            for each in reads
         ]
         self.open_logs: set[int] = set()
         self.ends = np.zeros(0, np.int64)

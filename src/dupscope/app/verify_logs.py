@@ -15,6 +15,7 @@ from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.forensics.comparison import Extent
 from dupscope.forensics.sample import Sample
+from dupscope.kafka.columns import Decoder
 from dupscope.kafka.errors import BrokersUnreachableError
 from dupscope.kafka.offsets import EndOffsets
 from dupscope.kafka.redrive import RedriveMarks
@@ -51,9 +52,9 @@ class LogsAgain:
         self.table = PartitionTable()
         for partition in saved.partitions:
             self.table.slot(partition)
+        reads = [_tail_settings(config, settings, log) for log in range(len(self._topology.logs))]
         self._tails = [
-            Tail(_tail_settings(config, settings, log), self.table, fingerprinter)
-            for log in range(len(self._topology.logs))
+            Tail(each, self.table, Decoder(each.log, fingerprinter, each.redrive)) for each in reads
         ]
         self._ends = {name: EndOffsets(each) for name, each in config.clusters.items()}
         self._with_records: set[int] = set()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -33,18 +34,74 @@ class Columns:
     last_timestamp: dict[str, int]
 
 
-class Decoder:
+class RecordDecoder(Protocol):
     """Turns fields of one log's records into columns. Knows the slots of the assigned partitions."""
+
+    @property
+    def topics(self) -> Mapping[str, int]:
+        """Index of each physical topic, as `Fields` name it."""
+
+    @property
+    def needs_headers(self) -> bool:
+        """Whether fields must have the records' headers."""
+
+    def assign(self, partition: Partition, slot: int) -> None:
+        """Records of this partition belong to `slot` from now on."""
+
+    def decode(self, fields: Fields) -> Columns:
+        """Columns of the records, in the order given."""
+
+
+class SlotTable:
+    """The slots of the assigned partitions. Topics are known by small numbers, as `Fields` name them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.topics: dict[str, int] = {}
+        self._slots = np.full((0, 1), -1, np.int64)
+
+    def assign(self, partition: Partition, slot: int) -> bool:
+        """Records of this partition belong to `slot` from now on. True for the first of its topic."""
+        is_new = partition.topic not in self.topics
+        if is_new:
+            self.topics[partition.topic] = len(self.names)
+            self.names.append(partition.topic)
+            self._slots = np.pad(self._slots, ((0, 1), (0, 0)), constant_values=-1)
+        missing = partition.number + 1 - self._slots.shape[1]
+        if missing > 0:
+            self._slots = np.pad(self._slots, ((0, 0), (0, missing)), constant_values=-1)
+        self._slots[self.topics[partition.topic], partition.number] = slot
+        return is_new
+
+    def of(self, fields: Fields) -> I64:
+        """The slot of each record."""
+        slots: I64 = self._slots[fields.topics, fields.numbers]
+        return slots
+
+    def latest(self, fields: Fields) -> dict[str, int]:
+        """The largest timestamp of each topic that has records."""
+        if len(self.names) == 1:
+            return {self.names[0]: int(fields.timestamps.max())}
+        return {
+            self.names[index]: int(fields.timestamps[fields.topics == index].max())
+            for index in np.unique(fields.topics).tolist()
+        }
+
+
+class Decoder:
+    """The decoder of records that are joined by their business key."""
 
     def __init__(self, log: int, fingerprinter: Fingerprinter, redrive: RedriveMarks = _NO_MARKS) -> None:
         self._log = log
         self._fingerprinter = fingerprinter
         self._redrive = redrive
         self._logical: list[str] = []
-        self._names: list[str] = []
-        self.topics: dict[str, int] = {}
+        self._table = SlotTable()
+
+    @property
+    def topics(self) -> Mapping[str, int]:
         """Index of each physical topic, as `Fields` name it."""
-        self._slots = np.full((0, 1), -1, np.int64)
+        return self._table.topics
 
     @property
     def needs_headers(self) -> bool:
@@ -53,19 +110,12 @@ class Decoder:
 
     def assign(self, partition: Partition, slot: int) -> None:
         """Records of this partition belong to `slot` from now on."""
-        if partition.topic not in self.topics:
-            self.topics[partition.topic] = len(self._names)
-            self._names.append(partition.topic)
+        if self._table.assign(partition, slot):
             self._logical.append(partition.logical_topic)
-            self._slots = np.pad(self._slots, ((0, 1), (0, 0)), constant_values=-1)
-        missing = partition.number + 1 - self._slots.shape[1]
-        if missing > 0:
-            self._slots = np.pad(self._slots, ((0, 0), (0, missing)), constant_values=-1)
-        self._slots[self.topics[partition.topic], partition.number] = slot
 
     def decode(self, fields: Fields) -> Columns:
         """Columns of the records, in the order given."""
-        slots = self._slots[fields.topics, fields.numbers]
+        slots = self._table.of(fields)
         records: Counter[str] = Counter()
         unkeyed: Counter[tuple[str, str]] = Counter()
         fp_hi, fp_lo, content, keyed = self._fingerprints(fields, records, unkeyed)
@@ -74,7 +124,7 @@ class Decoder:
         batch = RecordBatch(self._log, position, fields.timestamps, fp_hi, fp_lo, content, redriven)
         if unkeyed:
             batch = _only(batch, keyed)
-        latest = self._latest(fields)
+        latest = self._table.latest(fields)
         return Columns(batch, slots, fields.offsets, fields.timestamps, records, unkeyed, latest)
 
     def _fingerprints(
@@ -95,7 +145,7 @@ class Decoder:
     def _of_topic(
         self, index: int, fields: Fields, records: Counter[str], unkeyed: Counter[tuple[str, str]]
     ) -> tuple[U64, U64, U64, Bools]:
-        topic = self._names[index]
+        topic = self._table.names[index]
         found = self._fingerprinter.records(self._logical[index], fields.keys, fields.values, fields.headers)
         records[topic] += len(fields)
         unkeyed.update({(topic, str(reason)): count for reason, count in found.unkeyed.items() if count})
@@ -106,14 +156,6 @@ class Decoder:
             return None
         marked = np.fromiter(map(self._redrive.marks, fields.headers), np.bool_, len(fields))
         return marked if marked.any() else None
-
-    def _latest(self, fields: Fields) -> dict[str, int]:
-        if len(self._names) == 1:
-            return {self._names[0]: int(fields.timestamps.max())}
-        return {
-            self._names[index]: int(fields.timestamps[fields.topics == index].max())
-            for index in np.unique(fields.topics).tolist()
-        }
 
 
 def joined_columns(parts: Sequence[Columns]) -> Columns:

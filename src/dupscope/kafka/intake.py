@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Message
 
-from dupscope.kafka.columns import Columns, Decoder, joined_columns
+from dupscope.kafka.columns import Columns, RecordDecoder, joined_columns
 from dupscope.kafka.fields import Fields, fields_of, joined_fields, split
 
 PORTION_RECORDS = 2_000
@@ -36,7 +36,7 @@ class Fetched:
 class Intake:
     """Takes messages apart in portions and lets go of them at once; makes columns in blocks."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: RecordDecoder) -> None:
         self._decoder = decoder
         self._fields: list[Fields] = []
         self._waiting = 0

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.assignment import Assignment
 from dupscope.kafka.client import ClientLog, ClientLogger, consumer, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
-from dupscope.kafka.columns import Columns, Decoder, without
+from dupscope.kafka.columns import Columns, RecordDecoder, without
 from dupscope.kafka.errors import TOPIC_DELETED, TOPIC_MISSING, TOPIC_RECREATED, error_of, reason, reason_of
 from dupscope.kafka.incarnations import Incarnations
 from dupscope.kafka.intake import Fetched, Intake
@@ -42,10 +41,10 @@ class TailSettings:
 
 
 class Tail:
-    """Reads one log. For one thread: the loop's.
+    """Reads one log. For one thread: the loop's. `decoder`, its own, makes columns of the records.
 
-    `open` and `watch_starts` may block for a few requests, `read` for its timeout and one request about topic
-    ids, everything else not at all. Joins no group, commits nothing.
+    `open`, `ends` and `watch_starts` may block for a few requests, `read` for its timeout and one request
+    about topic ids, everything else not at all. Joins no group, commits nothing.
 
     The client reads on in a topic that was deleted and created again, without a word. So topics' ids are
     asked after each fetch, and nothing is returned before they were found unchanged. A topic with another id
@@ -58,7 +57,7 @@ class Tail:
         self,
         settings: TailSettings,
         table: PartitionTable,
-        fingerprinter: Fingerprinter,
+        decoder: RecordDecoder,
         log: ClientLog = silent,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -66,7 +65,7 @@ class Tail:
         self._clock = clock
         self._logger = ClientLogger(settings.cluster, log, clock)
         self._topic_facts = TopicFacts(settings.cluster, self._logger)
-        self._decoder = Decoder(settings.log, fingerprinter, settings.redrive)
+        self._decoder = decoder
         self._portions = Portions(settings.max_records_per_second, clock)
         self._client: Consumer | None = None
         self._incarnations = Incarnations(settings.log, table)
@@ -148,6 +147,10 @@ class Tail:
         held = self._assignment.held(self.slots.values())
         if self._assignment.behind(held) and self._confirm():
             self._attempt(lambda: self._assignment.skip(held))
+
+    def ends(self) -> dict[int, int]:
+        """The last stable offset of each slot that is read, asked for now. Raises ClusterError."""
+        return {slot: end for slot, (_, end) in self._assignment.held(self.slots.values()).items()}
 
     def retire_topics(self, topics: Collection[str]) -> None:
         """Give up topics that were deleted for good. The next read tells their partitions as holes."""

@@ -10,6 +10,7 @@ import pytest
 
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
+from dupscope.kafka.columns import Decoder
 from dupscope.kafka.errors import BrokersUnreachableError
 from dupscope.kafka.selection import TopicSelection
 from dupscope.kafka.settings import ClusterSettings
@@ -42,7 +43,8 @@ def tail_of() -> Iterator[Tails]:
         log = arguments.pop("log", lambda *_: None)
         selection = TopicSelection({"t": "t"})
         numbered = PartitionTable() if table is None else table
-        tail = Tail(TailSettings(settings, 0, selection, **arguments), numbered, fingerprinter, log)
+        read = TailSettings(settings, 0, selection, **arguments)
+        tail = Tail(read, numbered, Decoder(0, fingerprinter), log)
         tails.append(tail)
         return tail
 

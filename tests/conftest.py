@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 
 import pytest
 
@@ -11,7 +12,12 @@ from support import components
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """One seed for all, chosen before the plugins choose theirs: test order, random numbers, Hypothesis."""
+    """One seed for all, chosen before the plugins choose theirs: test order, random numbers, Hypothesis.
+
+    And SIGINT as from a terminal: a shell starts what runs in its background with that signal ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     option = config.option
     if getattr(option, "randomly_seed", None) == "default":
         option.randomly_seed = random.SystemRandom().getrandbits(32)

@@ -218,7 +218,7 @@ class TestVerify:
         assert (code, shown["findings_found"]) == (0, scene.planted.total()), shown
 
     def test_while_the_detector_catches_up(self, scene: Scene) -> None:
-        """It is looked at when it has read more than half of each log, hence of some keys all, but not all."""
+        """It is looked at when it has read more than half of each log, so of some keys all, but not all."""
         scene.flow(1500)
         dupscope = scene.start(limits={"fetch_rate": 150})
         for stage in ("source", "to-dr"):

@@ -28,6 +28,9 @@ _MEANING = {
     InvalidReason.FOREIGN_GROUP: "are of another consumer group",
 }
 
+_GROUP_ALONE = "of its effects nothing is seen, of its group only that it goes back: redelivered_records_total"
+_WITHOUT_GROUP = "nothing is seen of its effects; name its 'group', and at least what is redelivered is counted"
+
 
 @dataclass(slots=True)
 class AuditLook:
@@ -44,7 +47,8 @@ def look_at_audit(pipeline: PipelineSettings, sink: int, section: Section) -> No
     name = pipeline.topology.sinks[sink].name
     settings = pipeline.audits.get(sink)
     if settings is None:
-        section.add(Level.NOTE, name, "no audit log: its effects, and duplicates among them, go unseen")
+        text = _WITHOUT_GROUP if pipeline.topology.sinks[sink].group is None else _GROUP_ALONE
+        section.add(Level.NOTE, name, f"no audit log: {text}")
         return
     if isinstance(settings.source, FileSource):
         _look_at_file(Path(settings.source.path), pipeline, sink, section)

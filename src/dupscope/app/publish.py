@@ -31,6 +31,9 @@ class Publisher:
                 self._metrics.add("tail_errors_total", (self._name, self._stage(log), cluster, reason))
         for sink, audit in reads.sinks.items():
             self._audit_read(self._watch.topology.sinks[sink].name, audit)
+        for sink, count in reads.redelivered.items():
+            labels = (self._name, self._watch.topology.sinks[sink].name)
+            self._metrics.add("redelivered_records_total", labels, count)
 
     def _audit_read(self, stage: str, audit: AuditRead) -> None:
         self._metrics.add("audit_lines_total", (self._name, stage), audit.lines)

@@ -1,24 +1,21 @@
-"""A sink while it is watched: where its audit lines point, and how far its group has committed."""
+"""A sink while it is watched: where its audit lines point."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from dupscope.app.clusters import Clusters
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
 from dupscope.config.settings import PipelineSettings
-from dupscope.model.batch import I64
 from dupscope.model.position import PartitionTable
 
-POLL_SECONDS = 2.0
+LOOK_SECONDS = 2.0
 MOST_PARTITIONS = 4096
 
 
 class SinkWatch:
-    """Resolves positions of one sink's audit lines and polls its group's commits."""
+    """Resolves positions of one sink's audit lines."""
 
     def __init__(
         self,
@@ -33,9 +30,7 @@ class SinkWatch:
         self._table = table
         self._clusters = clusters
         self._discover = discover
-        self._discovered_at = -POLL_SECONDS
-        self._committed = np.zeros(0, np.int64)
-        self._polled_at = -POLL_SECONDS
+        self._discovered_at = -LOOK_SECONDS
 
     def resolve(self, cluster: str | None, topic: str, number: int) -> tuple[int, str] | None:
         """The partition slot and logical topic of a position in a log that the sink reads, else None.
@@ -65,28 +60,10 @@ class SinkWatch:
 
     def _look_again(self, logs: Sequence[int], topic: str) -> bool:
         """Discover a topic that the sink was quicker to find than the tails; once in a while."""
-        if self._clusters.clock() - self._discovered_at < POLL_SECONDS:
+        if self._clusters.clock() - self._discovered_at < LOOK_SECONDS:
             return False
         mine = [log for log in logs if topic in self._settings.topics[log].chosen([topic])]
         for log in mine:
             self._discovered_at = self._clusters.clock()
             self._discover(log)
         return bool(mine)
-
-    def committed(self) -> I64:
-        """The group's committed offsets by slot, at most `POLL_SECONDS` old; 0 where unknown."""
-        now = self._clusters.clock()
-        if self._sink.group is not None and now - self._polled_at >= POLL_SECONDS and len(self._table):
-            self._polled_at = now
-            self._committed = self._poll(self._sink.group)
-        return self._committed
-
-    def _poll(self, group: str) -> I64:
-        committed = np.zeros(len(self._table), np.int64)
-        committed[: len(self._committed)] = self._committed
-        for log in self._sink.reads:
-            slots = {(self._table[s].topic, self._table[s].number): s for s in self._table.slots_of(log)}
-            cluster = self._settings.topology.logs[log].cluster
-            for key, offset in self._clusters.committed(cluster, group, list(slots)).items():
-                committed[slots[key]] = max(committed[slots[key]], offset)
-        return committed

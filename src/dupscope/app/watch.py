@@ -8,6 +8,7 @@ from typing import Any
 
 from dupscope.app.clusters import Clusters
 from dupscope.app.identity import identity
+from dupscope.app.groups import GroupWatch
 from dupscope.app.limits import shares
 from dupscope.app.sinks import SinkWatch
 from dupscope.app.tails import Errors, Tails
@@ -39,13 +40,17 @@ MOST_WAITING_EFFECTS = 100_000
 
 @dataclass
 class Reads:
-    """What one cycle read of one pipeline, by log and by sink."""
+    """What one cycle read of one pipeline, by log and by sink.
+
+    redelivered  by sink: offsets below commits of its group that moved back
+    """
 
     logs: dict[int, TailRead] = field(default_factory=dict)
     sinks: dict[int, AuditRead] = field(default_factory=dict)
     errors: Errors = field(default_factory=dict)
 
 
+    redelivered: dict[int, int] = field(default_factory=dict)
 class PipelineWatch:
     """Reads and judges one pipeline. One thread only.
 
@@ -82,6 +87,10 @@ class PipelineWatch:
         ]
         self._audits = {
             sink: AuditLog(
+        self._groups = [
+            GroupWatch(settings, sink, self.table, clusters) for sink in range(len(self.topology.sinks))
+        ]
+        clock = Clock(monotonic=clusters.clock, now_ms=clusters.now_ms)
                 audit,
                 sink,
                 self.sinks[sink].resolve,
@@ -125,6 +134,9 @@ class PipelineWatch:
         """Hand a cycle's reads to the ledger, the audit logs' problems aside."""
         self._cycle = Cycle(
             number,
+        passed = self.tails.passed()
+        committed = [group.committed(passed) for group in self._groups]
+        reads.redelivered = {sink: group.redelivered() for sink, group in enumerate(self._groups)}
             self._clusters.now_ms(),
             self.tails.progress([sink.committed() for sink in self.sinks]),
             [read.batch for read in reads.logs.values()],
@@ -156,7 +168,7 @@ class PipelineWatch:
     # ---------------------------------------------------------------- what is stored
 
     def saved(self) -> Plain:
-        """Where tails and audit logs stand, and the memory that the ledger was given."""
+        """Where tails, audit logs and groups stand, and the memory that the ledger was given."""
         logs = range(len(self.topology.logs))
         return {
             "memory_bytes": self._ledger_settings.memory_bytes,
@@ -164,6 +176,7 @@ class PipelineWatch:
             "audits": {sink: audit.saved() for sink, audit in self._audits.items()},
         }
 
+            "groups": [group.saved() for group in self._groups],
     def checkpoint(self) -> Checkpoint:
         """The ledger's state: what changed since the checkpoint before, or all where none is stored."""
         return Checkpoint(self.ledger.export(whole=not self.is_stored), list(self.table.partitions))
@@ -186,6 +199,8 @@ class PipelineWatch:
                 self._audits[sink].resume(tree)
 
     def _replay(self, ledger: Ledger, entry: Entry) -> None:
+        for group, tree in zip(self._groups, where.get("groups", ()), strict=False):
+            group.resume(tree)
         """Hand a cycle to the ledger again. What it concluded was committed then."""
         for partition in entry.partitions:
             self.table.slot(partition)

@@ -131,6 +131,15 @@ CATALOGUE: tuple[Metric, ...] = (
         layers=frozenset({Layer.CONSUME}),
     ),
     Metric(
+        "redelivered_records_total",
+        C,
+        "records",
+        ("pipeline", "stage"),
+        "Offsets that lay below a commit of the sink's group when the group moved it back: they are delivered "
+        "again. Needs no audit log; 0 for a sink without a group.",
+        layers=frozenset({Layer.CONSUME}),
+    ),
+    Metric(
         "missing_total",
         C,
         "records",

@@ -48,6 +48,22 @@ class TestLookAtAudit:
             (Level.OK, "/audit.jsonl: 1 of the last 1 line can be used")
         ]
 
+    @pytest.mark.parametrize(
+        ("group", "text"),
+        [
+            (
+                "g",
+                "of its effects nothing is seen, of its group only that it goes back: redelivered_records_total",
+            ),
+            (
+                "null",
+                "nothing is seen of its effects; name its 'group', and at least what is redelivered is counted",
+            ),
+        ],
+    )
+    def test_a_sink_without_an_audit_log_is_told_what_can_be_seen(self, told, group, text):
+        assert told(audit="null", group=group) == [(Level.NOTE, f"no audit log: {text}")]
+
     def test_lines_without_a_position_are_the_weaker_mode(self, told):
         (_, (level, text)) = told('{"key": "p-1", "at": "2026-11-23T10:00:00Z"}\n')
 

@@ -86,6 +86,12 @@ class TestReads:
         publisher.reads(Reads(errors={SOURCE: ["unreachable"]}))
         assert published().value("tail_errors_total", "payments", "source", "primary", "unreachable") == 1
 
+    def test_groups(self, publisher, published):
+        """What a sink's group went back over adds up."""
+        publisher.reads(Reads(redelivered={0: 40}))
+        publisher.reads(Reads(redelivered={0: 2}))
+        assert published().value("redelivered_records_total", "payments", "charger") == 42
+
     def test_audit(self, publisher, published):
         """Lines of a sink, those that gave no effect by reason, and up to when all of them are known."""
         read = AuditRead(no_effects(0), 10, Counter({"not_json": 3}), complete_ms=1_800_000_000_500)

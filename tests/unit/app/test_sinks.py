@@ -4,22 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from dupscope.app.sinks import MOST_PARTITIONS, POLL_SECONDS, SinkWatch
+from dupscope.app.sinks import LOOK_SECONDS, MOST_PARTITIONS, SinkWatch
 from dupscope.audit.reasons import InvalidLineError
 from dupscope.model.position import Partition, PartitionTable
 
 
-class Commits:
-    """Clusters of which only the groups' commits are asked."""
+class Clock:
+    """Clusters of which only the clock is asked."""
 
-    def __init__(self, clock: Callable[[], float], **offsets: int) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
         self.clock = clock
-        self.offsets = offsets
-        self.asked: list[tuple[str, str]] = []
-
-    def committed(self, cluster: str, group: str, partitions: list[tuple[str, int]]) -> dict:
-        self.asked.append((cluster, group))
-        return {key: self.offsets[cluster] for key in partitions if cluster in self.offsets}
 
 
 def nothing(_log: int) -> None:
@@ -38,7 +32,7 @@ def table() -> PartitionTable:
 @pytest.fixture
 def settings(offline):
     """A sink that fails over: it reads the mirror and the source."""
-    sink = {"reads": ["source", "to-dr"], "group": "charger", "audit": {"file": str(offline.audit)}}
+    sink = {"reads": ["source", "to-dr"], "audit": {"file": str(offline.audit)}}
     return offline.config(sinks={"charger": sink}).pipelines["payments"]
 
 
@@ -56,7 +50,7 @@ class TestResolve:
     )
     def test_known_partitions(self, settings, table, place, slot):
         """A position is found in the logs that the sink reads, with or without the cluster's name."""
-        found = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing).resolve(*place)
+        found = SinkWatch(settings, 0, table, Clock(), nothing).resolve(*place)
         assert found == (None if slot is None else (slot, "payments"))
 
     def test_a_topic_of_several_clusters_without_the_clusters_name(self, offline, table):
@@ -65,14 +59,14 @@ class TestResolve:
         sinks = {"charger": {"reads": ["source"], "audit": {"file": str(offline.audit)}}}
         settings = offline.config(source=source, mirrors={}, sinks=sinks).pipelines["payments"]
         slot = table.slot(Partition(1, "c1", "id-7", "payments", "payments", 0))
-        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing)
+        watch = SinkWatch(settings, 0, table, Clock(), nothing)
         assert watch.resolve("dr", "payments", 0) == (slot, "payments")
         with pytest.raises(InvalidLineError, match="ambiguous_cluster"):
             watch.resolve(None, "payments", 0)
 
     def test_partition_that_was_added(self, settings, table):
         """A partition that is not known yet gets a slot of the same topic; a made-up number gets none."""
-        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), nothing)
+        watch = SinkWatch(settings, 0, table, Clock(), nothing)
         slot, logical = watch.resolve("dr", "primary.payments", 7)
         assert (slot, logical) == (3, "payments")
         assert table[slot] == Partition(1, "c1", "id-1", "primary.payments", "payments", 7)
@@ -89,47 +83,15 @@ class TestResolve:
             asked.append(log)
             table.slot(Partition(1, "c1", "id-9", "primary.payouts", "payouts", 0))
 
-        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), discover)
+        watch = SinkWatch(settings, 0, table, Clock(), discover)
         assert watch.resolve("dr", "primary.payouts", 0) is None
         assert asked == []
         source = {"cluster": "primary", "topics": ["^pay.*"]}
         settings = offline.config(mirrors=mirrors, source=source).pipelines["payments"]
-        watch = SinkWatch(settings, 0, table, Commits(lambda: 0.0), discover)
+        watch = SinkWatch(settings, 0, table, Clock(manual_clock), discover)
         assert watch.resolve("dr", "primary.payouts", 0) == (3, "payouts")
         assert watch.resolve("dr", "primary.paying", 0) is None
         assert asked == [1]
-
-
-class TestCommitted:
-    def test_by_slot(self, settings, table, manual_clock):
-        """Commits of every log that the sink reads, by slot; 0 where nothing is known."""
-        watch = SinkWatch(settings, 0, table, Commits(manual_clock, dr=5), nothing)
-        assert watch.committed().tolist() == [0, 5, 5]
-
-    def test_asked_now_and_then(self, settings, table, manual_clock):
-        """The group is asked once in a while, and in between the last answer holds."""
-        commits = Commits(manual_clock, dr=5)
-        watch = SinkWatch(settings, 0, table, commits, nothing)
-        watch.committed()
-        commits.offsets["dr"] = 8
-        assert watch.committed().tolist() == [0, 5, 5]
-        assert commits.asked == [("primary", "charger"), ("dr", "charger")]
-        manual_clock.now += POLL_SECONDS
-        assert watch.committed().tolist() == [0, 8, 8]
-
-    def test_never_falls(self, settings, table, manual_clock):
-        """What a group has once gone past, it has gone past, even when it rewinds or cannot be seen."""
-        commits = Commits(manual_clock, dr=5)
-        watch = SinkWatch(settings, 0, table, commits, nothing)
-        watch.committed()
-        for offsets in ({"dr": 3}, {}):
-            commits.offsets = offsets
-            manual_clock.now += POLL_SECONDS
-            assert watch.committed().tolist() == [0, 5, 5]
-
-    def test_without_a_group(self, offline, table, manual_clock):
-        """A sink without a group is asked about nothing."""
-        commits = Commits(manual_clock, dr=5)
-        watch = SinkWatch(offline.config().pipelines["payments"], 0, table, commits, nothing)
-        assert watch.committed().tolist() == []
-        assert commits.asked == []
+        manual_clock.now += LOOK_SECONDS
+        assert watch.resolve("dr", "primary.paying", 0) is None
+        assert asked == [1, 1]

@@ -81,6 +81,7 @@ def scripted(shape: PipelineShape, finding: Callable[..., Finding]) -> Metrics:
     for origin, effects in (("produce", 3), ("mirror", 6), ("consume", 5)):
         metrics.add("duplicate_effects_total", ("payments", "charger", origin), effects)
     metrics.add("sink_extra_copies_total", ("payments", "charger"), 46)
+    metrics.add("redelivered_records_total", ("payments", "charger"), 17)
     metrics.set("last_duplicate_timestamp_seconds", ("payments", "mirror", "to-dr"), NOW)
     metrics.add("missing_total", ("payments", "mirror", "to-dr"), 4)
     metrics.add("recovered_total", ("payments", "mirror", "to-dr"), 1)

@@ -11,6 +11,7 @@ import pytest
 PARTS = {
     "java": "real Kafka clusters and MirrorMaker 2 (install a Java runtime, 17 or later)",
     "mvn": "fetching Kafka from a Maven repository (install Maven)",
+    "postgres": "audit tables in Postgres (install a Postgres server)",
     "mount": "disks that are full or read-only (run as a user who may mount)",
 }
 """What cannot run without a component."""

@@ -39,26 +39,78 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Shipping:
+    """Where a record, made by a program that follows files, says which line of which file it holds: paths.
+
+    line    to the line, as a string or an object; None: the value itself is the line
+    file    to what together names the file
+    offset  to the offset in the file at which the line begins; None: lines that come twice count twice
+    """
+
+    line: str | None = None
+    file: tuple[str, ...] = ()
+    offset: str | None = None
+
+    def __post_init__(self) -> None:
+        paths = [split_path(path) for path in self.paths]
+        for path, own in zip(self.paths, paths, strict=True):
+            if not all(own):
+                raise ValueError(f"the path {path!r} has an empty step")
+            if sum(other[: len(own)] == own for other in paths) > 1:
+                raise ValueError(f"the path {path!r} is given twice, or leads to another one")
+
+    @property
+    def paths(self) -> list[str]:
+        """All paths: the line's, the file's, the offset's."""
+        return [*filter(None, (self.line, *self.file, self.offset))]
+
+
+SHIPPERS = {
+    "vector": Shipping("message", ("host", "file"), "offset"),
+    "fluent-bit": Shipping("log", ("host", "file"), "offset"),
+}
+"""What other shippers call these, where they are told to (docs/audit/topic.md)."""
+
+
+@dataclass(frozen=True, slots=True)
 class TopicSource:
-    """Topics whose values are lines."""
+    """Topics whose values are lines.
+
+    shipping    how another program than our agent ships lines there; None: only the agent, or the sink itself
+    lost_after  seconds after which an agent that is not heard of has taken lines with it
+    """
 
     cluster: ClusterSettings
     topics: TopicSelection
     start: Start = field(default_factory=Start)
+    shipping: Shipping | None = None
+    lost_after: float = 600.0
 
     def __str__(self) -> str:
-        return f"topic {', '.join(self.topics.names)} on {self.cluster.name}"
+        names = [*self.topics.names, *(pattern.pattern for pattern in self.topics.patterns)]
+        return f"topic {', '.join(names)} on {self.cluster.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresSource:
-    """A table whose rows are lines."""
+    """A table whose rows are lines.
+
+    connection   parameters of libpq
+    table        its name, with its schema where it needs one; or a `query` that gives the rows
+    id           the column that names a row
+    transaction  the column of type xid8 that tells which transaction wrote a row; None: `xmin` tells
+    reach        without that column: ids so far below the highest one are still looked at
+    """
 
     connection: Mapping[str, str] = field(repr=False)
-    table: str
+    table: str = ""
+    query: str = ""
+    id: str = "id"
+    transaction: str | None = None
+    reach: int = 10_000
 
     def __str__(self) -> str:
-        return f"table {self.table}"
+        return f"table {self.table}" if self.table else "query"
 
 
 Source = FileSource | TopicSource | PostgresSource

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 from dupscope.audit.settings import (
     FIELDS,
+    SHIPPERS,
     AuditSettings,
     FileSource,
     PostgresSource,
+    Shipping,
     Source,
     TopicSource,
 )
@@ -69,9 +71,39 @@ def _topics(node: AuditTopicNode, found: Found, path: str) -> TopicSource:
         what = f"there is no cluster '{node.cluster}'; {nearest(node.cluster, found.clusters)}"
         found.problems.add(join(path, "cluster"), what)
         cluster = ClusterSettings(node.cluster, {})
-    return TopicSource(cluster, selected(node.topics, join(path, "topics"), found.problems))
+    topics = selected(node.topics, join(path, "topics"), found.problems)
+    if not node.lost_after > 0:
+        found.problems.add(join(path, "lost_after"), "must be longer than nothing; write for example '10m'")
+    return TopicSource(
+        cluster, topics, shipping=_shipping(node, found, path), lost_after=float(node.lost_after)
+    )
+
+
+def _shipping(node: AuditTopicNode, found: Found, path: str) -> Shipping | None:
+    """How another program than the agent ships lines; None where none does."""
+    usual = SHIPPERS.get(node.shipped_by, Shipping())
+    line, file, offset = node.line or usual.line, tuple(node.file) or usual.file, node.offset or usual.offset
+    if node.shipped_by == "dupscope":
+        given = [name for name in ("line", "file", "offset") if getattr(node, name)]
+        for name in given:
+            found.problems.add(join(path, name), "is for other shippers; add 'shipped_by: other'")
+        return None
+    try:
+        return Shipping(line, file, offset)
+    except ValueError as error:
+        found.problems.add(path, f"{error}; give each a path of its own")
+        return None
 
 
 def _table(node: AuditPostgresNode, found: Found, path: str) -> PostgresSource:
+    if (node.table is None) == (node.query is None) and not found.problems.has_any(path):
+        what = "has both 'table' and 'query'; keep one" if node.table else "has neither 'table' nor 'query'"
+        found.problems.add(path, what if node.table else f"{what}; for example 'table: charges'")
+    if node.query is not None and node.transaction is None:
+        found.problems.add(
+            join(path, "transaction"), "is missing: a query's rows have no 'xmin'; name a column"
+        )
     connection = resolve(node.connection, found.surroundings, join(path, "connection"), found.problems)
-    return PostgresSource(connection, node.table)
+    return PostgresSource(
+        connection, node.table or "", node.query or "", node.id, node.transaction, node.reach
+    )

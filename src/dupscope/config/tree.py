@@ -96,7 +96,7 @@ class MirrorNode(Node, frozen=True):
 
 
 class AuditTopicNode(Node, frozen=True):
-    """A topic whose values are audit lines."""
+    """A topic whose values are audit lines, or hold lines that were shipped there."""
 
     cluster: Annotated[str, Meta(description="Name of the cluster.", examples=["primary"])]
     topics: Annotated[
@@ -106,6 +106,36 @@ class AuditTopicNode(Node, frozen=True):
             examples=[["charger-audit"]],
         ),
     ]
+    shipped_by: Annotated[
+        Literal["dupscope", "vector", "fluent-bit", "other"],
+        Meta(
+            description="What writes to them: the sink itself or agents of `dupscope`, which also may do so "
+            "beside the others; or a shipper of log files, with [its usual names](audit/topic.md) for the "
+            "next three."
+        ),
+    ] = "dupscope"
+    line: Annotated[
+        str | None,
+        Meta(description="Path to the line in a shipper's value; without it the value itself is the line."),
+    ] = None
+    file: Annotated[
+        list[str],
+        Meta(description="Paths that together name the file: `[host, file]`.", extra=ALONE, min_length=0),
+    ] = msgspec.field(default_factory=list)
+    offset: Annotated[
+        str | None,
+        Meta(
+            description="Path to the offset in the file at which the line begins. Without it a line that is "
+            "shipped twice counts twice."
+        ),
+    ] = None
+    lost_after: Annotated[
+        Duration,
+        Meta(
+            description="An agent that is silent for this long, and did not stop with all shipped, counts as "
+            "lost with its lines."
+        ),
+    ] = Duration(600)
 
 
 class AuditPostgresNode(Node, frozen=True):
@@ -120,8 +150,31 @@ class AuditPostgresNode(Node, frozen=True):
         ),
     ]
     table: Annotated[
-        str, Meta(description="The table, with its schema where it needs one.", examples=["charges_audit"])
-    ]
+        str | None,
+        Meta(description="The table, with its schema where it needs one. Or `query`."),
+    ] = None
+    query: Annotated[
+        str | None,
+        Meta(description="A query that gives the rows in place of a table; needs `transaction`."),
+    ] = None
+    id: Annotated[
+        str, Meta(description="The column that names a row. Without `transaction` it is a number.")
+    ] = "id"
+    transaction: Annotated[
+        str | None,
+        Meta(
+            description="A column of type `xid8 DEFAULT pg_current_xact_id()`, indexed together with `id`: "
+            "which transaction wrote a row. Without it the system column `xmin` tells."
+        ),
+    ] = None
+    reach: Annotated[
+        int,
+        Meta(
+            description="Without `transaction`: a row whose id is further below the highest one than this, "
+            "when its transaction commits, is not found.",
+            gt=0,
+        ),
+    ] = 10_000
 
 
 class AuditNode(Node, frozen=True):

@@ -138,7 +138,7 @@ class PipelineWatch:
         committed = [group.committed(passed) for group in self._groups]
         reads.redelivered = {sink: group.redelivered() for sink, group in enumerate(self._groups)}
             self._clusters.now_ms(),
-            self.tails.progress([sink.committed() for sink in self.sinks]),
+            self.tails.progress(committed),
             [read.batch for read in reads.logs.values()],
             [read.batch for read in reads.sinks.values()],
             [gap for read in reads.logs.values() for gap in read.gaps],

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dupscope.app.clusters import Clusters
-from dupscope.app.identity import identity
 from dupscope.app.groups import GroupWatch
+from dupscope.app.identity import identity
 from dupscope.app.limits import shares
 from dupscope.app.sinks import SinkWatch
 from dupscope.app.tails import Errors, Tails
@@ -48,9 +48,9 @@ class Reads:
     logs: dict[int, TailRead] = field(default_factory=dict)
     sinks: dict[int, AuditRead] = field(default_factory=dict)
     errors: Errors = field(default_factory=dict)
-
-
     redelivered: dict[int, int] = field(default_factory=dict)
+
+
 class PipelineWatch:
     """Reads and judges one pipeline. One thread only.
 
@@ -85,12 +85,11 @@ class PipelineWatch:
             SinkWatch(settings, sink, self.table, clusters, self.tails.discover)
             for sink in range(len(self.topology.sinks))
         ]
-        self._audits = {
-            sink: AuditLog(
         self._groups = [
             GroupWatch(settings, sink, self.table, clusters) for sink in range(len(self.topology.sinks))
         ]
-        clock = Clock(monotonic=clusters.clock, now_ms=clusters.now_ms)
+        self._audits = {
+            sink: AuditLog(
                 audit,
                 sink,
                 self.sinks[sink].resolve,
@@ -132,11 +131,11 @@ class PipelineWatch:
 
     def observe(self, number: int, reads: Reads) -> Outcome:
         """Hand a cycle's reads to the ledger, the audit logs' problems aside."""
-        self._cycle = Cycle(
-            number,
         passed = self.tails.passed()
         committed = [group.committed(passed) for group in self._groups]
         reads.redelivered = {sink: group.redelivered() for sink, group in enumerate(self._groups)}
+        self._cycle = Cycle(
+            number,
             self._clusters.now_ms(),
             self.tails.progress(committed),
             [read.batch for read in reads.logs.values()],
@@ -174,9 +173,9 @@ class PipelineWatch:
             "memory_bytes": self._ledger_settings.memory_bytes,
             "tails": [self.tails.saved(log).tree() for log in logs],
             "audits": {sink: audit.saved() for sink, audit in self._audits.items()},
+            "groups": [group.saved() for group in self._groups],
         }
 
-            "groups": [group.saved() for group in self._groups],
     def checkpoint(self) -> Checkpoint:
         """The ledger's state: what changed since the checkpoint before, or all where none is stored."""
         return Checkpoint(self.ledger.export(whole=not self.is_stored), list(self.table.partitions))
@@ -197,10 +196,10 @@ class PipelineWatch:
         for sink, tree in where["audits"].items():
             if sink in self._audits:
                 self._audits[sink].resume(tree)
-
-    def _replay(self, ledger: Ledger, entry: Entry) -> None:
         for group, tree in zip(self._groups, where.get("groups", ()), strict=False):
             group.resume(tree)
+
+    def _replay(self, ledger: Ledger, entry: Entry) -> None:
         """Hand a cycle to the ledger again. What it concluded was committed then."""
         for partition in entry.partitions:
             self.table.slot(partition)

@@ -7,7 +7,7 @@ from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.ledger.judge import sink_stage
 from dupscope.ledger.outcome import Outcome
 from dupscope.model.batch import AuditRead, TailRead
-from dupscope.model.finding import Finding, Layer
+from dupscope.model.finding import Finding, Layer, Reason
 from dupscope.telemetry.metrics import Metrics
 
 
@@ -39,6 +39,9 @@ class Publisher:
         self._metrics.add("audit_lines_total", (self._name, stage), audit.lines)
         for reason, count in audit.invalid.items():
             self._metrics.add("audit_invalid_lines_total", (self._name, stage, reason), count)
+        if audit.lost:
+            labels = (self._name, Layer.CONSUME, stage, Reason.AUDIT_LOST)
+            self._metrics.add("unverified_total", labels, audit.lost)
         if audit.complete_ms is not None:
             complete = audit.complete_ms / 1000
             self._metrics.set("audit_complete_timestamp_seconds", (self._name, stage), complete)

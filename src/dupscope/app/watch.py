@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dupscope.app.audit_start import started
 from dupscope.app.clusters import Clusters
 from dupscope.app.groups import GroupWatch
 from dupscope.app.identity import identity
@@ -16,6 +17,7 @@ from dupscope.audit.log import AuditLog
 from dupscope.audit.sources import source_of
 from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
+from dupscope.kafka.clock import Clock
 from dupscope.kafka.state import TailState
 from dupscope.ledger.cycle import Cycle
 from dupscope.ledger.ledger import Ledger
@@ -88,13 +90,14 @@ class PipelineWatch:
         self._groups = [
             GroupWatch(settings, sink, self.table, clusters) for sink in range(len(self.topology.sinks))
         ]
+        clock = Clock(monotonic=clusters.clock, now_ms=clusters.now_ms)
         self._audits = {
             sink: AuditLog(
                 audit,
                 sink,
                 self.sinks[sink].resolve,
                 fingerprinter,
-                source=source_of(audit),
+                source=source_of(started(audit, settings, clusters), clock),
                 now_ms=clusters.now_ms,
             )
             for sink, audit in settings.audits.items()

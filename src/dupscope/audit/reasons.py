@@ -45,6 +45,13 @@ class InvalidReason(StrEnum):
     ROTATED = "rotated"
     """The file was replaced or cut; what had not been read of it is lost."""
 
+    LOST = "lost"
+    """Records of a topic were deleted, or their place in it was lost, before they were read. Counted once for
+    each such span."""
+
+    BAD_SHIPMENT = "bad_shipment"
+    """A record of a topic does not say as agreed which line of which file it holds."""
+
     UNREADABLE = "unreadable"
     """The file exists and cannot be read. Counted once for each attempt."""
 

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     TOPIC_DELETED = "topic_deleted"
     COMPACTED = "compacted"
+    AUDIT_LOST = "audit_lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dupscope.app.check_report import Level, Section, plural
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
-from dupscope.audit.settings import AuditSettings, FileSource
+from dupscope.audit.settings import AuditSettings, FileSource, PostgresSource
 from dupscope.config.settings import PipelineSettings
 from dupscope.fingerprint.propose import percent
 
@@ -28,8 +28,12 @@ _MEANING = {
     InvalidReason.FOREIGN_GROUP: "are of another consumer group",
 }
 
-_GROUP_ALONE = "of its effects nothing is seen, of its group only that it goes back: redelivered_records_total"
-_WITHOUT_GROUP = "nothing is seen of its effects; name its 'group', and at least what is redelivered is counted"
+_GROUP_ALONE = (
+    "of its effects nothing is seen, of its group only that it goes back: redelivered_records_total"
+)
+_WITHOUT_GROUP = (
+    "nothing is seen of its effects; name its 'group', and at least what is redelivered is counted"
+)
 
 
 @dataclass(slots=True)
@@ -52,6 +56,8 @@ def look_at_audit(pipeline: PipelineSettings, sink: int, section: Section) -> No
         return
     if isinstance(settings.source, FileSource):
         _look_at_file(Path(settings.source.path), pipeline, sink, section)
+    elif isinstance(settings.source, PostgresSource):
+        _look_at_table(settings.source, pipeline, sink, section)
 
 
 def _look_at_file(file: Path, pipeline: PipelineSettings, sink: int, section: Section) -> None:
@@ -64,6 +70,34 @@ def _look_at_file(file: Path, pipeline: PipelineSettings, sink: int, section: Se
         section.add(Level.PROBLEM, name, f"{file}: cannot be read: {error.strerror}; fix its access")
     else:
         tell(pipeline.audits[sink], look(pipeline, sink, lines), name, section)
+
+
+def _look_at_table(source: PostgresSource, pipeline: PipelineSettings, sink: int, section: Section) -> None:
+    name = pipeline.topology.sinks[sink].name
+    try:
+        from dupscope.audit import postgres_look  # noqa: PLC0415 - an extra, for those who need it
+    except ImportError:
+        text = "reading Postgres takes a driver: pip install 'dupscope[postgres]'"
+        section.add(Level.PROBLEM, name, f"{source}: {text}")
+        return
+    try:
+        found = postgres_look.look(source)
+    except postgres_look.TableLookError as error:
+        section.add(Level.PROBLEM, name, f"{source}: {error}")
+        return
+    tell(pipeline.audits[sink], look(pipeline, sink, found.lines), name, section)
+    if found.transaction not in {"", "xid8"}:
+        text = f"column '{source.transaction}' is of type {found.transaction}: it must be xid8"
+        section.add(Level.PROBLEM, name, f"{source}: {text}")
+    if not found.is_indexed:
+        text = f"no index begins with '{source.transaction or source.id}': each look reads the whole table"
+        section.add(Level.WARNING, name, f"{source}: {text}")
+    if source.transaction is None:
+        text = f"a row that is more than {source.reach:,} ids below the highest when it appears is not found"
+        section.add(Level.NOTE, name, f"{source}: no 'transaction' column: {text}")
+    if not found.sees_holders:
+        text = "which transaction holds rows back cannot be seen; to see it: GRANT pg_monitor"
+        section.add(Level.NOTE, name, f"{source}: {text} TO {source.connection.get('user', 'dupscope')}")
 
 
 def last_lines(file: Path) -> list[bytes]:

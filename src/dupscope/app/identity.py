@@ -13,6 +13,10 @@ IRRELEVANT = frozenset({"start", "team"})
 """Keys of a pipeline that may change without its state becoming wrong; where an audit log lies is another."""
 
 
+PLACES = frozenset({"file", "connection", "lost_after", "reach"})
+"""Keys of an audit log that tell where it lies, or how patient to be: it may be the same log, moved."""
+
+
 def identity(config: Config, pipeline: str, secret: bytes) -> str:
     """The digest of a pipeline's configuration and of the fingerprint key. It tells nothing of either.
 
@@ -26,9 +30,9 @@ def identity(config: Config, pipeline: str, secret: bytes) -> str:
 
 
 def _without_places(tree: Any) -> Any:  # noqa: ANN401 - plain values of a file
-    """The tree without what is empty, and without the files of audit logs."""
+    """The tree without what is empty, and without where audit logs lie."""
     if isinstance(tree, Mapping):
-        kept = {name: _without_places(value) for name, value in tree.items() if name != "file"}
+        kept = {name: _without_places(value) for name, value in tree.items() if name not in PLACES}
         return {name: value for name, value in kept.items() if value not in (None, "", [], {})}
     if isinstance(tree, list | tuple):
         return [_without_places(value) for value in tree]

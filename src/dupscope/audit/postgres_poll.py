@@ -111,7 +111,7 @@ class Poll:
     def __init__(self, settings: PostgresSource) -> None:
         self._settings = settings
         self._by_column = settings.transaction is not None
-        self._relation = _relation(settings)
+        self._relation = relation(settings)
         self._id = sql.Identifier("t", settings.id)
 
     def next(self, connection: psycopg.Connection[Any], cursor: Cursor) -> Page:
@@ -196,7 +196,8 @@ def told(error: psycopg.Error) -> str:
     return f"{type(error).__name__} {state}".strip()
 
 
-def _relation(settings: PostgresSource) -> sql.Composable:
+def relation(settings: PostgresSource) -> sql.Composable:
+    """What stands behind FROM."""
     if settings.query:
         return sql.SQL("({})").format(sql.SQL(settings.query))  # the operator's own
     return sql.Identifier(*settings.table.split("."))

@@ -9,12 +9,16 @@ import msgspec
 
 from dupscope.config.reader import hints, stands_alone, unwrap
 from dupscope.config.tree import Document, FileReference, Node
-from dupscope.config.values import Duration, ListenAddress, Moment, PolicySpec, Size, StartAt
+from dupscope.config.values import Duration, ListenAddress, Moment, PolicySpec, PropertySpec, Size, StartAt
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.kafka.settings import ClusterSettings
 
 Plain: TypeAlias = Any
 """A mapping, a list or a scalar, as JSON has them."""
+
+_MASK = "***"
+_SHOWN = frozenset({"host", "hostaddr", "port", "dbname", "user", "service", "sslmode", "sslrootcert"})
+"""Parameters of a connection that are no secret."""
 
 
 def plain(document: Document, clusters: Mapping[str, ClusterSettings]) -> dict[str, Plain]:
@@ -29,12 +33,23 @@ def written(value: object) -> Plain:
     if isinstance(value, Node):
         return _written_node(value)
     if isinstance(value, dict):
-        return {name: written(entry) for name, entry in value.items()}
+        return {name: _entry(name, entry) for name, entry in value.items()}
     if isinstance(value, list):
         return [written(entry) for entry in value]
     if isinstance(value, Duration | Size | Moment | StartAt | ListenAddress):
         return str(value)
     return _spec(value)
+
+
+def _entry(name: str, value: object) -> Plain:
+    return _property(name, value) if isinstance(value, PropertySpec) else written(value)
+
+
+def _property(name: str, spec: PropertySpec) -> Plain:
+    """Where a value is kept, or the value itself where it is known to be no secret."""
+    if spec.kept_in != "here":
+        return {spec.kept_in: spec.value}
+    return spec.value if name in _SHOWN else _MASK
 
 
 def _written_node(node: Node) -> Plain:

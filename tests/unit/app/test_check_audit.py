@@ -151,3 +151,48 @@ class TestLastLines:
 
         assert set(lines) == {b"x" * 99}
         assert len(lines) == LAST_BYTES // 100
+
+
+class TestTable:
+    """A table is looked at as `run` reads it."""
+
+    @pytest.fixture
+    def told_of(self, told, server):
+        with server.connect() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS checked (id int PRIMARY KEY, x xid8, key text, at timestamptz)"
+            )
+            database.execute("TRUNCATE checked")
+            database.execute("INSERT INTO checked VALUES (1, pg_current_xact_id(), 'p-1', now())")
+
+        def told_of(**more):
+            connection = ", ".join(f"{name}: '{value}'" for name, value in server.connection.items())
+            rest = "".join(f", {name}: {value}" for name, value in {"table": "checked", **more}.items())
+            return told(audit=f"{{postgres: {{connection: {{{connection}}}{rest}}}}}")
+
+        return told_of
+
+    def test_rows(self, told_of):
+        levels, texts = zip(*told_of(), strict=True)
+        assert levels == (Level.OK, Level.NOTE, Level.NOTE)
+        assert texts[0] == "table checked: 1 of the last 1 line can be used"
+        assert "the weaker mode" in texts[1]
+        assert "more than 10,000 ids below" in texts[2]
+
+    def test_a_column_without_an_index(self, told_of):
+        *_, (level, text) = told_of(transaction="x")
+        assert (level, text) == (
+            Level.WARNING,
+            "table checked: no index begins with 'x': each look reads the whole table",
+        )
+
+    def test_a_column_of_another_type(self, told_of):
+        assert (
+            Level.PROBLEM,
+            "table checked: column 'key' is of type text: it must be xid8",
+        ) in told_of(transaction="key")
+
+    def test_no_such_table(self, told_of):
+        ((level, text),) = told_of(table="nowhere")
+        assert level is Level.PROBLEM
+        assert text.startswith('table nowhere: relation "nowhere" does not exist; correct ')

@@ -42,6 +42,16 @@ class TestIdentity:
         )
         assert identity(offline.config(**change, **changed), "payments", SECRET) != before
 
+    def test_a_table_on_another_host_is_the_same_table(self, offline):
+        """Its database tells whether it is."""
+
+        def of(**connection: str) -> str:
+            audit = {"postgres": {"table": "charges", "connection": connection}}
+            config = offline.config(sinks={"charger": {"reads": ["to-dr"], "audit": audit}})
+            return identity(config, "payments", SECRET)
+
+        assert of(host="a") == of(host="b", password="x") != identity(offline.config(), "payments", SECRET)
+
     def test_another_fingerprint_key(self, offline):
         config = offline.config()
         assert identity(config, "payments", SECRET) != identity(config, "payments", bytes(15) + b"x")

@@ -72,3 +72,23 @@ class TestPlain:
         assert shown["pipelines"]["p"]["source"] == sources
         assert shown["pipelines"]["p"]["redrive"] == {"headers": ["x"]}
         assert shown["replays"] == [{**replay, "from": times["from"], "to": "2026-11-23T11:00:00.250Z"}]
+
+
+class TestConnection:
+    def test_only_what_is_no_secret_is_shown(self, tmp_path):
+        """A password in the file, and one that is kept elsewhere."""
+        (tmp_path / "secret").write_text("CANARY-2")
+        file = tmp_path / "f.yaml"
+        file.write_text(
+            FILE.replace(
+                "s: {reads: [m]}",
+                "s: {reads: [m], audit: {postgres: {table: t, connection: "
+                "{host: db, password: CANARY-1, options: -c x=1, passfile: {file: secret}}}}}",
+            )
+        )
+        config = load(file, {"USER_NAME": "watcher"})
+        shown = config.masked["pipelines"]["p"]["sinks"]["s"]["audit"]["postgres"]["connection"]
+        assert shown == {"host": "db", "password": "***", "options": "***", "passfile": {"file": "secret"}}
+        assert "CANARY" not in json.dumps(config.masked)
+        assert "CANARY" not in repr(config)
+        assert config.pipelines["p"].audits[0].source.connection["passfile"] == "CANARY-2"

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dupscope.app.check_audit_topic import last_shipped
 from dupscope.app.check_report import Level, Section, plural
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
-from dupscope.audit.settings import AuditSettings, FileSource, PostgresSource
+from dupscope.audit.settings import AuditSettings, FileSource, PostgresSource, TopicSource
 from dupscope.config.settings import PipelineSettings
 from dupscope.fingerprint.propose import percent
 
@@ -56,6 +57,10 @@ def look_at_audit(pipeline: PipelineSettings, sink: int, section: Section) -> No
         return
     if isinstance(settings.source, FileSource):
         _look_at_file(Path(settings.source.path), pipeline, sink, section)
+    elif isinstance(settings.source, TopicSource):
+        lines = last_shipped(settings.source, name, section)
+        if lines is not None:
+            tell(settings, look(pipeline, sink, lines), name, section)
     elif isinstance(settings.source, PostgresSource):
         _look_at_table(settings.source, pipeline, sink, section)
 

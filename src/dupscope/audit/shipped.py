@@ -31,12 +31,12 @@ class _Status(msgspec.Struct):
 class Shipped:
     """Tells lines from what else lies in the topic: repeats of lines, and what agents say of themselves.
 
-    `shipped` and `repeats` count the lines that an agent or another program has shipped, and those of them
-    that were left out since they came before.
+    `shipped` counts the lines that an agent or another program has shipped, `repeats` those of them that were
+    left out since they came before, and `unplaced` those of which it is not told where they begin.
     """
 
     def __init__(self, settings: TopicSource) -> None:
-        self.shipped = self.repeats = 0
+        self.shipped = self.repeats = self.unplaced = 0
         self._envelope = Envelope(settings.shipping) if settings.shipping is not None else None
         self._files = FileEnds()
         self._recent = RecentLines()
@@ -106,7 +106,9 @@ class Shipped:
     def _unwrapped(self, value: bytes, envelope: Envelope) -> bytes | None:
         found = envelope.open(value)
         self.shipped += 1
-        if found.offset is not None and self._recent.is_known(found.file, found.offset, found.line):
+        if found.offset is None:
+            self.unplaced += 1
+        elif self._recent.is_known(found.file, found.offset, found.line):
             self.repeats += 1
             return None
         return found.line or None

@@ -30,14 +30,22 @@ class TopicConfigs:
         return sorted(self._metadata().topics)
 
     def timestamp_types(self, topics: Collection[str]) -> dict[str, str]:
-        """`message.timestamp.type` of those topics of which the cluster tells it. Raises ClusterError.
+        """`message.timestamp.type` of those topics of which the cluster tells it. Raises ClusterError."""
+        return self._entry(topics, "message.timestamp.type")
 
-        It tells none where no broker acts as controller: the client would wait in vain for one to ask.
+    def cleanup_policies(self, topics: Collection[str]) -> dict[str, str]:
+        """`cleanup.policy` of those topics of which the cluster tells it. Raises ClusterError."""
+        return self._entry(topics, "cleanup.policy")
+
+    def _entry(self, topics: Collection[str], name: str) -> dict[str, str]:
+        """One entry, by topic.
+
+        None is told where no broker acts as controller: the client would wait in vain for one to ask.
         """
         metadata = self._metadata()
         if metadata.controller_id not in metadata.brokers:
             return {}
-        return topic_configs(self._admin, topics, "message.timestamp.type", self._logger)
+        return topic_configs(self._admin, topics, name, self._logger)
 
     def _metadata(self) -> ClusterMetadata:
         return metadata_of(self._admin, self._settings, None)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,28 @@ from dupscope.audit.source import Lines
 from dupscope.model.plain import Plain
 
 
+@dataclass(frozen=True, slots=True)
+class FileLines(Lines):
+    """Lines of one file.
+
+    file  the file's name among all files, see `AuditPosition`
+    ends  where each line ends, behind its newline
+    """
+
+    file: str = ""
+    ends: Sequence[int] = ()
+
+
+def file_lines(path: str, followed: FollowedFile, lines: list[bytes], *, at_end: bool) -> FileLines:
+    """What the last read of a followed file gave."""
+    ends = list(accumulate((len(line) + 1 for line in lines), initial=followed.begin))
+
+    def place(index: int) -> str:
+        return f"{path}, byte {ends[index]}"
+
+    return FileLines(lines, place, at_end, file=followed.position.name, ends=ends[1:])
+
+
 class AuditFiles:
     """Follows a file that lines are appended to. A file that does not exist has no lines yet."""
 
@@ -21,11 +46,11 @@ class AuditFiles:
         self._path = Path(settings.path)
         self._file = FollowedFile(settings.path, max_line_bytes)
 
-    def read(self, max_lines: int, invalid: Invalid) -> Lines:
+    def read(self, max_lines: int, invalid: Invalid) -> FileLines:
         """Lines that were not read before."""
         before = self._file.position
         lines = self._file.read(max_lines, invalid)
-        return Lines(lines, lambda _: str(self._path), at_end=self._file.position == before)
+        return file_lines(str(self._path), self._file, lines, at_end=self._file.position == before)
 
     def goal(self) -> int:
         """Bytes up to the last whole line."""

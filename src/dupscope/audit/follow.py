@@ -25,6 +25,8 @@ class FollowedFile:
 
     def __init__(self, path: str, max_line_bytes: int) -> None:
         self.position = AuditPosition()
+        self.begin = 0
+        """Where the first line of the last read begins."""
         self._path = path
         self._max_line_bytes = max_line_bytes
         self._read_bytes = max(_READ_BYTES, max_line_bytes + len(_NEWLINE) + 1)
@@ -84,6 +86,7 @@ class FollowedFile:
 
     def _take(self, max_lines: int, invalid: Invalid) -> list[bytes]:
         offset, appended = self._unread()
+        self.begin = offset
         *lines, torn = appended.split(_NEWLINE, max_lines)
         if not lines and len(torn) > self._max_line_bytes:
             invalid.add(InvalidReason.OVERSIZE, self._path)

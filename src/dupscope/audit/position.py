@@ -13,6 +13,9 @@ from dupscope.model.plain import Plain
 HEAD_BYTES = 256
 """Of what was read, the first bytes tell a file from others. Lines tell times, so that they differ."""
 
+NAMING_BYTES = 4096
+"""Of the first line, as much gives a file its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditPosition:
@@ -22,12 +25,15 @@ class AuditPosition:
     device  the file's; 0 where none was open yet. May change when a volume is mounted anew
     inode   the file's; 0 where none was open yet. May come back as another file's once this one is deleted
     head    number and digest of the file's first bytes, at most `HEAD_BYTES` and none that were not read
+    name    tells the file from all others, also when it is renamed or copied: its inode when it was begun, and
+            a digest of its first line; "" until that was read
     """
 
     offset: int = 0
     device: int = 0
     inode: int = 0
     head: str = ""
+    name: str = ""
 
     def fits(self, descriptor: int) -> bool:
         """Whether an open file is the one of which so much was read, and still holds that. Raises OSError."""
@@ -51,17 +57,18 @@ class AuditPosition:
     def moved(self, descriptor: int, offset: int) -> AuditPosition:
         """Another place in the same file, which is open. Raises OSError."""
         length = min(offset, HEAD_BYTES)
+        name = self.name or (_name(descriptor, self.inode) if offset else "")
         if self.head.startswith(f"{length}:"):
-            return replace(self, offset=offset)
-        return replace(self, offset=offset, head=_head(descriptor, length) if length else "")
+            return replace(self, offset=offset, name=name)
+        return replace(self, offset=offset, head=_head(descriptor, length) if length else "", name=name)
 
     def tree(self) -> list[Plain]:
         """The position as plain values."""
-        return [self.offset, self.device, self.inode, self.head]
+        return [self.offset, self.device, self.inode, self.head, self.name]
 
     @classmethod
     def from_tree(cls, tree: list[Any]) -> AuditPosition:
-        """The position that a tree was made of."""
+        """The position that a tree was made of; one of before files had names has none yet."""
         return cls(*tree)
 
     def _has_head(self, descriptor: int) -> bool:
@@ -77,3 +84,8 @@ def begin_of(descriptor: int) -> AuditPosition:
 
 def _head(descriptor: int, length: int) -> str:
     return f"{length}:{xxh3_64_hexdigest(os.pread(descriptor, length, 0))}"
+
+
+def _name(descriptor: int, inode: int) -> str:
+    first = os.pread(descriptor, NAMING_BYTES, 0).partition(b"\n")[0]
+    return f"{inode}-{xxh3_64_hexdigest(first)}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from dupscope.app.audit_problems import AuditProblems
 from dupscope.app.commits import Commits, CycleWork
 from dupscope.app.replays import DeclaredReplays
 from dupscope.app.watch import PipelineWatch
@@ -37,6 +38,7 @@ class Loop:
         self._replays = replays
         self._step = step
         self._log = structlog.get_logger()
+        self._audit_problems = AuditProblems(self._log)
         self._stopping = False
         self._started_at = time.time()
         self._began = time.monotonic()
@@ -62,6 +64,7 @@ class Loop:
             for work in cycle:
                 self._judge(work)
             self._step("cycle.judged")
+            self._audit_problems.say()
             self._commits.take(cycle)
             done = until_caught_up and self._is_done
             if done or self._commits.is_due:
@@ -90,6 +93,8 @@ class Loop:
             time.sleep(IDLE_SECONDS)
 
     def _judge(self, work: CycleWork) -> None:
+        for sink, read in work.reads.sinks.items():
+            self._audit_problems.note(work.watch.settings.name, work.watch.topology.sinks[sink].name, read)
         work.outcome = work.watch.observe(self._commits.number, work.reads)
         work.watch.conclude(work.outcome, work.reads)
         work.findings = tuple(explain(finding) for finding in work.outcome.findings)
@@ -115,6 +120,7 @@ class Loop:
 
     def _finish(self, ledger_file: LedgerFile) -> None:
         """Leave a checkpoint behind, so that the next start has nothing to replay."""
+        self._audit_problems.close()
         if self._settle(ledger_file):
             self._commits.commit(checkpoint=True)
         ledger_file.write(line for watch in self._watches for line in watch.ledger.lines())

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import psycopg
-
 from support import charging_program
 from support.oracle import Effect, Where
 from support.postgres import Server

@@ -1,7 +1,7 @@
 """A sink in a process of its own that charges into Postgres: one row of one table for each side effect.
 
-Run as a program. With --die-after N it kills itself (-9) at the Nth record, between INSERT and COMMIT: that row
-is never there, and what it charged since it committed its offsets will be charged again. SIGTERM makes it
+Run as a program. With --die-after N it kills itself (-9) at the Nth record, between INSERT and COMMIT: that
+row is never there, and what it charged since it committed its offsets will be charged again. SIGTERM makes it
 commit and leave.
 """
 
@@ -14,6 +14,7 @@ import sys
 
 import psycopg
 from confluent_kafka import Message
+
 from support.sink_consumer import commit, joined, key_of
 
 INSERT = """

@@ -26,7 +26,7 @@ class Agent:
                 {
                     "cluster": {"bootstrap.servers": way.bootstrap},
                     "topic": way.topic,
-                    "files": str(folder / "*.jsonl"),
+                    "files": str(folder / "audit*.jsonl"),
                     "instance": self.name,
                     "state": {"path": str(folder / "agent-state")},
                     "web": {"listen": "127.0.0.1:0"},
@@ -54,10 +54,11 @@ class ConsumerGroup:
         ]
 
     def start(self, die_after: int = 0) -> None:
-        """Start all that do not run; the first dies by itself after so many records, 0: never."""
+        """Start all that do not run; the first dies by itself after its share of so many records."""
+        share = die_after // len(self.members)
         for member in self.members:
             if not member.consumer.running:
-                member.consumer.start(die_after if member is self.members[0] else 0)
+                member.consumer.start(share if member is self.members[0] else 0)
             if not member.agent.process.running:
                 member.agent.process.start()
 

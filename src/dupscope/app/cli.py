@@ -197,6 +197,18 @@ def verify(file: Path, *, seed: int | None, **options: Any) -> int:  # noqa: ANN
 
 
 @cli.command()
+@_CONFIG
+def agent(file: Path) -> int:
+    """Ship the audit lines of one pod to a topic, for a sink of several consumers.
+
+    Follows the files beside one consumer. Takes a file of its own, agent.yaml: cluster, topic, files.
+    """
+    from dupscope.app.agent import run_agent  # noqa: PLC0415 - nothing else needs it
+
+    return run_agent(file, os.environ)
+
+
+@cli.command()
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one object: what was planted, what was reported."
 )

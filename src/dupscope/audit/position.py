@@ -25,7 +25,7 @@ class AuditPosition:
     device  the file's; 0 where none was open yet. May change when a volume is mounted anew
     inode   the file's; 0 where none was open yet. May come back as another file's once this one is deleted
     head    number and digest of the file's first bytes, at most `HEAD_BYTES` and none that were not read
-    name    tells the file from all others, also when it is renamed or copied: its inode when it was begun, and
+    name    tells the file from all others, also when it is renamed or copied: its first inode, and
             a digest of its first line; "" until that was read
     """
 

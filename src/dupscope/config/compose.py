@@ -76,13 +76,16 @@ def clusters_of(
     clusters: Mapping[str, Mapping[str, PropertySpec]], surroundings: Surroundings, problems: Problems
 ) -> dict[str, ClusterSettings]:
     """The settings of each cluster, secrets resolved."""
-    return {name: _cluster(name, specs, surroundings, problems) for name, specs in clusters.items()}
+    return {
+        name: cluster_of(name, specs, surroundings, join("clusters", name), problems)
+        for name, specs in clusters.items()
+    }
 
 
-def _cluster(
-    name: str, specs: Mapping[str, PropertySpec], surroundings: Surroundings, problems: Problems
+def cluster_of(
+    name: str, specs: Mapping[str, PropertySpec], surroundings: Surroundings, path: str, problems: Problems
 ) -> ClusterSettings:
-    path = join("clusters", name)
+    """The settings of one cluster, whose properties stand at `path`."""
     if "bootstrap.servers" not in specs:
         problems.add(
             join(path, "bootstrap.servers"), "is missing; for example 'bootstrap.servers: kafka-1:9092'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,10 +15,12 @@ from dupscope.config.reader import Reader, hints
 from dupscope.config.replays import replays, stages_in
 from dupscope.config.secrets import Surroundings
 from dupscope.config.settings import Config
-from dupscope.config.tree import Document
+from dupscope.config.tree import Document, Node
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.model.errors import ConfigError
 from dupscope.model.replay import Replay
+
+_NEEDS = "it needs 'clusters' and 'pipelines' ('dupscope keys TOPIC…' writes a first one)"
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,11 +39,15 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     Relative paths in the file are taken from the file's own folder. `env` answers `{env: NAME}`.
     """
     problems = Problems(str(path))
-    raw = _parse(_text(path), problems)
-    document = Reader(problems).read(Document, raw, "")
+    document = read_file(path, Document, problems, _NEEDS)
     config = compose(path, document, env, problems)
     problems.raise_if_any()
     return config
+
+
+def read_file(path: Path, kind: type[Node], problems: Problems, needs: str) -> Any:  # noqa: ANN401 - a `kind`
+    """The document of a file. An empty one is told what it `needs`. Raises ConfigError if it is no YAML."""
+    return Reader(problems).read(kind, _parse(_text(path), problems, needs=needs), "")
 
 
 def load_clusters(path: Path, env: Mapping[str, str]) -> dict[str, ClusterSettings]:
@@ -78,7 +85,7 @@ def _text(path: Path) -> str:
         raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
 
 
-def _parse(text: str, problems: Problems, section: str = "") -> object:
+def _parse(text: str, problems: Problems, section: str = "", needs: str = _NEEDS) -> object:
     """What the text holds. Raises at once when it is no YAML, since nothing more can be said.
 
     Of what is given twice only that in `section` is told, everything when it is "".
@@ -91,9 +98,7 @@ def _parse(text: str, problems: Problems, section: str = "") -> object:
         problems.raise_if_any()
         raise
     if raw is None:
-        problems.add(
-            "", "is empty; it needs 'clusters' and 'pipelines' ('dupscope keys TOPIC…' writes a first one)"
-        )
+        problems.add("", f"is empty; {needs}")
         problems.raise_if_any()
     for path, first, second in _repeated(root, "", set()):
         if not section or re.split(r"[.[]", path)[0] == section:

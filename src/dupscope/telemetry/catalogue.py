@@ -135,8 +135,8 @@ CATALOGUE: tuple[Metric, ...] = (
         C,
         "records",
         ("pipeline", "stage"),
-        "Offsets that lay below a commit of the sink's group when the group moved it back: they are delivered "
-        "again. Needs no audit log; 0 for a sink without a group.",
+        "Offsets that lay below a commit of the sink's group when the group moved it back: they are "
+        "delivered again. Needs no audit log; 0 for a sink without a group.",
         layers=frozenset({Layer.CONSUME}),
     ),
     Metric(

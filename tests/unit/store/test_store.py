@@ -13,6 +13,7 @@ from dupscope.model.errors import StoreDamagedError, StoreError, StoreUnwritable
 from dupscope.model.finding import Layer
 from dupscope.model.plain import equal
 from dupscope.store.commit import STEPS
+from dupscope.store.database import believed
 from dupscope.store.frame import FORMAT, seal, unseal
 from dupscope.store.store import Store
 from dupscope.telemetry.catalogue import BY_NAME
@@ -396,7 +397,8 @@ class TestRandomDamage:
             store.path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
             truth = opened()
             try:
-                ledger = restored(truth, pipeline)
+                with believed(store.path):
+                    ledger = restored(truth, pipeline)
                 assert truth.load().totals == totals, at
                 assert truth.latest(99) == findings, at
                 assert same(ledger, expected), at

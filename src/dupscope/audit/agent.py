@@ -175,12 +175,10 @@ class Agent:
         return self._shipper.ship(file, None, headers, told)
 
     def _ship_problems(self, track: Track, file: str, invalid: Invalid, batch: Batch) -> None:
-        """What the file itself could not give: a line that is too long to be read, lines that are gone."""
+        """What the file itself could not give: a line that is too long to be read is told as one."""
         for reason, count in invalid.counts.items():
             self._told.failed(reason)
-            if reason == InvalidReason.UNREADABLE:
-                continue
-            for _ in range(count):
+            for _ in range(count if reason == InvalidReason.OVERSIZE else 0):
                 batch.waiting += 1
                 headers = _headers(track.path, file, batch.behind.offset)
                 if not self._ship_invalid(file, headers, InvalidReason(reason), batch):

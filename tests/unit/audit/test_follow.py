@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dupscope.audit.follow import FollowedFile
 from dupscope.audit.position import AuditPosition
+from dupscope.audit.reasons import Invalid
 
 LIMIT = 20
 
@@ -31,7 +32,10 @@ class Log:
             file.write(octets)
 
     def read(self, max_lines: int = 100) -> list[bytes]:
-        return self.followed.read(max_lines, self.invalid)
+        invalid = Invalid()
+        lines = self.followed.read(max_lines, invalid)
+        self.invalid += invalid.counts
+        return lines
 
     def kill(self) -> None:
         """Another process goes on at the position."""
@@ -508,7 +512,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(max_lines=st.integers(1, 5))
     def read(self, max_lines: int) -> None:
-        self.found += [int(line[:6]) for line in self.followed.read(max_lines, self.invalid)]
+        invalid = Invalid()
+        self.found += [int(line[:6]) for line in self.followed.read(max_lines, invalid)]
+        self.invalid += invalid.counts
 
     @rule()
     def store(self) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dupscope.audit.file import AuditFile
-from dupscope.audit.position import AuditPosition
-from dupscope.audit.settings import AuditSettings
+from dupscope.audit.files import AuditFiles
+from dupscope.audit.log import AuditLog
+from dupscope.audit.reasons import Invalid, InvalidReason
+from dupscope.audit.settings import AuditSettings, FileSource
+from dupscope.audit.source import Lines
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.settings import KeySpec
 from dupscope.model.batch import EffectBatch
@@ -41,10 +43,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "audit.jsonl"
 
 
+def reader(path: Path) -> AuditLog:
+    source = FileSource(str(path))
+    settings = AuditSettings(source, group="charger", logical_topic="payments", max_line_bytes=300)
+    files = AuditFiles(source, settings.max_line_bytes)
+    return AuditLog(settings, 7, resolve, fingerprinter, source=files, now_ms=lambda: 1_700)
+
+
 @pytest.fixture
 def audit(path: Path):
-    settings = AuditSettings(str(path), group="charger", logical_topic="payments", max_line_bytes=300)
-    audit = AuditFile(settings, 7, resolve, fingerprinter)
+    audit = reader(path)
     yield audit
     audit.close()
 
@@ -52,7 +60,7 @@ def audit(path: Path):
 class TestRead:
     """Lines become effects with the fingerprints of the records that they acted on."""
 
-    def test_columns(self, audit: AuditFile, path: Path) -> None:
+    def test_columns(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(
             line("a", 5, effect_id="x") + line(42, topic="refunds") + line("a", at=1_795_428_001)
         )
@@ -68,7 +76,7 @@ class TestRead:
         assert batch.at.tolist() == [1_795_428_000_000, 1_795_428_000_000, 1_795_428_001_000]
         assert batch.effect_id.tolist() == fingerprinter.effect_ids([b"x", None, None]).tolist()
 
-    def test_types(self, audit: AuditFile, path: Path) -> None:
+    def test_types(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(line("a", 5))
         for batch in (audit.read(10).batch, audit.read(10).batch):
             columns = (batch.position, batch.at, batch.fp_hi, batch.fp_lo, batch.effect_id)
@@ -80,33 +88,63 @@ class TestRead:
                 np.uint32,
             ]
 
-    def test_no_file_yet(self, audit: AuditFile) -> None:
+    def test_no_file_yet(self, audit: AuditLog) -> None:
         read = audit.read(10)
         assert (len(read.batch), read.lines, read.invalid) == (0, 0, {})
-        assert (audit.position, audit.offset, audit.size()) == (AuditPosition(), 0, 0)
+        assert audit.problem() is not None
 
-    def test_goes_on_where_it_was(self, audit: AuditFile, path: Path) -> None:
+    def test_goes_on_where_it_was(self, audit: AuditLog, path: Path) -> None:
         content = line("a", 1) + line("b", 2) + line("c", 3)
         path.write_bytes(content[:-3])
         assert [len(audit.read(1).batch) for _ in range(3)] == [1, 1, 0]
-        assert audit.offset == audit.position.offset == audit.size() == 2 * len(line("a", 1))
+        assert audit.has_reached(audit.goal())
         path.write_bytes(content)
+        goal = audit.goal()
+        assert not audit.has_reached(goal)
         assert fingerprints(audit.read(10).batch) == [of_record("payments", "c")]
-        assert audit.offset == audit.position.offset == audit.size() == len(content)
+        assert audit.has_reached(goal)
 
-    def test_another_goes_on_where_this_one_was(self, audit: AuditFile, path: Path) -> None:
+    def test_another_goes_on_where_this_one_was(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(line("a", 1) + line("b", 2))
         audit.read(1)
-        other = AuditFile(AuditSettings(str(path)), 7, resolve, fingerprinter)
-        other.seek(audit.position)
+        other = reader(path)
+        other.resume(audit.saved())
         assert fingerprints(other.read(10).batch) == [of_record("payments", "b")]
         other.close()
+
+
+class OneRead:
+    """A source that gives the same lines at each read."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+
+    def read(self, _max_lines: int, _invalid: Invalid) -> Lines:
+        return self.lines
+
+
+class TestComplete:
+    """A log says up to when its effects are known: only at its end, and before what holds lines back."""
+
+    @pytest.mark.parametrize(
+        ("lines", "complete_ms", "lost"),
+        [
+            (Lines([]), None, 0),
+            (Lines([], at_end=True), 1_700, 0),
+            (Lines([], at_end=True, held_ms=900, lost=2), 900, 2),
+        ],
+    )
+    def test_complete(self, lines: Lines, complete_ms: int | None, lost: int) -> None:
+        settings = AuditSettings(FileSource("a"))
+        log = AuditLog(settings, 7, resolve, fingerprinter, source=OneRead(lines), now_ms=lambda: 1_700)  # type: ignore[arg-type]
+        read = log.read(10)
+        assert (read.complete_ms, read.lost) == (complete_ms, lost)
 
 
 class TestCounts:
     """Every line is counted, and every line without an effect says why by its reason."""
 
-    def test_neighbours_of_bad_lines_are_intact(self, audit: AuditFile, path: Path) -> None:
+    def test_neighbours_of_bad_lines_are_intact(self, audit: AuditLog, path: Path) -> None:
         bad = [
             b"\0\0\0\n",
             b'{"key": "\xff", "at": 1}\n',
@@ -135,24 +173,30 @@ class TestCounts:
             "oversize": 2,
         }
 
-    def test_what_did_not_happen_is_a_line_without_effect(self, audit: AuditFile, path: Path) -> None:
+    def test_what_did_not_happen_is_a_line_without_effect(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(line("a", 1, outcome="failed") + line("a", 1, outcome="unknown"))
         read = audit.read(10)
         assert (len(read.batch), read.lines, read.invalid) == (1, 2, {})
 
-    def test_blank_lines_are_none(self, audit: AuditFile, path: Path) -> None:
+    def test_blank_lines_are_none(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(b"\n\r\n  \n" + line("a", 1).replace(b"\n", b"\r\n"))
         read = audit.read(10)
         assert (len(read.batch), read.lines, read.invalid) == (1, 1, {})
 
-    def test_a_passed_line_counts_once(self, audit: AuditFile, path: Path) -> None:
+    def test_where_the_first_of_each_reason_lies(self, audit: AuditLog, path: Path) -> None:
+        path.write_bytes(line("a", 1) + b"\0\n" + b"{\n" + line(None))
+        begin = len(line("a", 1))
+        places = {InvalidReason.NOT_JSON: begin, InvalidReason.NO_KEY: begin + 4}
+        assert audit.read(10).places == {reason: f"{path}, byte {at}" for reason, at in places.items()}
+
+    def test_a_passed_line_counts_once(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(b"x" * 400)
         reads = [audit.read(10), audit.read(10)]
         assert [(read.lines, dict(read.invalid)) for read in reads] == [(1, {"oversize": 1}), (0, {})]
 
-    def test_a_replaced_file_is_no_line(self, audit: AuditFile, path: Path) -> None:
+    def test_a_replaced_file_is_no_line(self, audit: AuditLog, path: Path) -> None:
         path.write_bytes(line("a", 1))
         audit.read(10)
         path.write_bytes(b"")
         read = audit.read(10)
-        assert (read.lines, read.invalid, audit.position.offset) == (0, {"rotated": 1}, 0)
+        assert (read.lines, read.invalid) == (0, {"rotated": 1})

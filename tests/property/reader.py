@@ -62,6 +62,24 @@ class Notes:
 
 
 @dataclass
+class Group:
+    """What is known of a sink's commits, by slot; `pending` with the lines that its audit log had then."""
+
+    since: list[int]
+    pending: tuple[list[int], int] | None = None
+    settled: list[int] = field(default_factory=list)
+
+    def heard(self, lines: int) -> None:
+        """The audit log was read so far."""
+        if self.pending is not None and lines >= self.pending[1]:
+            self.settled, self.pending = self.pending[0], None
+
+    def polled(self, passed: list[int], lines: int) -> None:
+        """The group was asked, when the audit log was so long."""
+        self.pending = self.pending or (passed, lines)
+
+
+@dataclass
 class State:
     """Everything that a commit holds."""
 
@@ -71,6 +89,7 @@ class State:
     read: list[int]
     lines: list[int]
     positions: list[int]
+    groups: list[Group]
 
 
 @dataclass
@@ -126,6 +145,7 @@ class Reader:
             list(read),
             [0] * len(world.audit),
             list(self.begun),
+            [Group(world.passed(sink, world.sequence)) for sink in range(len(world.audit))],
         )
         self.taken_up: list[Case] = []
         self.cycles: list[tuple[Cycle, I64 | None, int]] = []
@@ -171,6 +191,7 @@ class Reader:
         state.number += 1
         records = self._read_logs(tape, everything=everything)
         effects = self._read_audits(tape, everything=everything)
+        self._poll(tape, everything=everything)
         cycle = Cycle(state.number, self._now_ms(), self._progress(), records, effects)
         outcome = state.ledger.observe(cycle)
         state.ledger.intake.touched.update(self.taken_up)
@@ -188,7 +209,7 @@ class Reader:
         tape = Tape(b"")
         for _ in range(cycles):
             self.cycle(tape, everything=True, grow=False)
-            if self.ledger.quiet and self._at_end():
+            if self.ledger.quiet and self._at_end() and self._all_settled():
                 return True
         return False
 
@@ -210,7 +231,8 @@ class Reader:
         else:
             self.kept.journal += self.cycles
         self.cycles = []
-        self.kept.rest = copy.deepcopy((state.notes, state.number, state.read, state.lines, state.positions))
+        rest = state.notes, state.number, state.read, state.lines, state.positions, state.groups
+        self.kept.rest = copy.deepcopy(rest)
         self.check_kept()
 
     def check_kept(self) -> None:
@@ -308,8 +330,22 @@ class Reader:
                 batches.append(self._effects(sink, [effect for _, effect in lines[start:stop]]))
         return batches
 
+    def _all_settled(self) -> bool:
+        sequence = self.world.sequence
+        passed = [self.world.passed(sink, sequence) for sink in range(len(self.world.audit))]
+        return [group.settled for group in self.state.groups] == passed
+
+    def _poll(self, tape: Tape, *, everything: bool) -> None:
+        """Ask the groups now and then, after the audit logs were read."""
+        for sink, group in enumerate(self.state.groups):
+            group.heard(self.state.lines[sink])
+            if everything or tape.one_in(2):
+                group.polled(self.world.passed(sink, self.world.sequence), len(self.world.audit[sink]))
+
     def _progress(self) -> Progress:
         world = self.world
+        settled = [np.array(group.settled, np.int64) for group in self.state.groups]
+        since = [np.array(group.since if group.settled else [], np.int64) for group in self.state.groups]
         at_end = [
             position == slot.stable_end
             for position, slot in zip(self.state.positions, world.slots, strict=True)
@@ -321,6 +357,8 @@ class Reader:
             np.array(self.begun, np.int64),
             self.covered_since,
             tuple(np.array(world.committed(sink), np.int64) for sink in range(len(world.audit))),
+            settled=tuple(settled),
+            settled_from=tuple(since),
         )
 
     def _ends(self, tape: Tape, *, grow: bool) -> I64:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dupscope.model.topology import Log, Sink, TagParts, Topology
 
 SOURCE_LOG = Log("source", "a")
@@ -34,4 +36,8 @@ SHAPES: dict[str, Topology] = {
         "p", (SOURCE_LOG, OTHER_SOURCE, Log("all", "c", upstream=(0, 1))), (Sink("charger", (2,)),)
     ),
     "strict": Topology("p", (SOURCE_LOG, DR), (Sink("charger", (1,), ordered=True),)),
+}
+SHAPES = {
+    name: replace(shape, sinks=tuple(replace(sink, expects=True) for sink in shape.sinks))
+    for name, shape in SHAPES.items()
 }

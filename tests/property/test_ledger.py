@@ -78,6 +78,31 @@ class Snapshots:
         final = self.final.floating.items()
         return sum(n for (at, one, _), n in final if (at, one) == (sink, key)), most.total()
 
+    def lacking(self, reader: Reader, sink: int, moment: int, *, surely: bool) -> set[tuple[int, Where]]:
+        """Cases that a sink had gone past without an effect, of those that it began with while watched.
+
+        `surely`: without those of which something could not be verified.
+        """
+        truth, topology = self.at(moment), self._world.topology
+        since, passed = reader.state.groups[sink].since, self._world.passed(sink, moment)
+        doubtful = {what[0] for stage, what in truth.unverified if stage == topology.sinks[sink].name}
+        found = set()
+        for case in truth.cases:
+            terms = case.sinks.get(sink)
+            if terms is None or terms.effects or (surely and (case.key in doubtful or case.orphans)):
+                continue
+            for copy in (c for line in case.lineages for log, c in line.copies.items()):
+                slot = copy.where.log * self._world.scenario.partitions + copy.where.partition
+                read = copy.where.log in topology.sinks[sink].reads
+                if read and since[slot] <= copy.where.offset < passed[slot]:
+                    found.add((case.key, case.sources[0].where))
+        return found
+
+    def ever_lacking(self, reader: Reader, sink: int) -> set[tuple[int, Where]]:
+        """As `lacking`, at any moment."""
+        moments = range(self._world.sequence + 1)
+        return set().union(*(self.lacking(reader, sink, one, surely=False) for one in moments))
+
     def pairs_moved(self, key: int) -> bool:
         """Whether a finding can rest on a pair of copies that complete lists part.
 
@@ -150,6 +175,9 @@ def finish(reader: Reader, *, partly: bool) -> tuple[Snapshots, set[int]]:
         if key not in moved and not countable:
             known = [reader.as_acted(finding)] if partly and finding.ordinal else []
             assert snapshots.ever(one, sequence, known), f"false: {finding}"
+    for sink, stage in enumerate(reader.world.topology.sinks):
+        lacking = reader.notes.missing[stage.name] - reader.notes.recovered[stage.name]
+        assert 0 <= lacking <= len(snapshots.ever_lacking(reader, sink)), stage.name
     return snapshots, moved
 
 
@@ -199,6 +227,14 @@ def check_losses(reader: Reader, snapshots: Snapshots) -> None:
         exact = not reader.world.scenario.crossing and len(topology.logs[mirror].upstream) == 1
         if exact:
             assert notes.missing[name] - notes.recovered[name] == lost, name
+    for sink, stage in enumerate(topology.sinks):
+        least, most = (
+            len(snapshots.lacking(reader, sink, reader.world.sequence, surely=surely))
+            for surely in (True, False)
+        )
+        lacking = notes.missing[stage.name] - notes.recovered[stage.name]
+        event("an effect is missing" if least else "no effect is missing")
+        assert least <= lacking <= most, stage.name
     doubts = Counter(stage for stage, _ in snapshots.final.unverified)
     once = Counter(stage for stage, _ in snapshots.once_unverified())
     for stage in {one.name for one in (*topology.logs, *topology.sinks)}:

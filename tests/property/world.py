@@ -93,7 +93,10 @@ class Scenario:
 
 
 class World:
-    """Grows by one thing at a time. `clock_ms` and `sequence` only rise."""
+    """Grows by one thing at a time. `clock_ms` and `sequence` only rise.
+
+    `commits` are the sinks' own: (sequence, sink, slot, offset).
+    """
 
     def __init__(self, topology: Topology, scenario: Scenario) -> None:
         self.topology = topology
@@ -111,6 +114,7 @@ class World:
             for number in range(scenario.partitions)
         }
         self._acted: dict[tuple[int, int], int] = {}
+        self.commits: list[tuple[int, int, int, int]] = []
         self._effects = 0
 
     def slot(self, log: int, number: int) -> Slot:
@@ -137,6 +141,14 @@ class World:
         for index, slot in enumerate(self.slots):
             done = self._acted.get((sink, index), 0)
             result.append(slot.records[done - 1][1].where.offset + 1 if done else 0)
+        return result
+
+    def passed(self, sink: int, until: int) -> list[int]:
+        """By slot: the farthest that a sink had committed up to a sequence number."""
+        result = [0] * len(self.slots)
+        for sequence, one, slot, offset in self.commits:
+            if one == sink and sequence <= until:
+                result[slot] = max(result[slot], offset)
         return result
 
     # growing
@@ -220,6 +232,7 @@ class World:
             self._acted[sink, index] = max(0, cursor - 1 - tape.below(3))
         elif cursor < slot.readable:
             self._acted[sink, index] = cursor + 1
+            self.commits.append((self.sequence, sink, index, slot.records[cursor][1].where.offset + 1))
             if how != 14:
                 self._log_effect(sink, slot.records[cursor][1], tape, twice=how == 13)
 

@@ -30,10 +30,10 @@ _MEANING = {
 }
 
 _GROUP_ALONE = (
-    "of its effects nothing is seen, of its group only that it goes back: redelivered_records_total"
+    "of its effects nothing is seen, only its group's rewinds: redelivered_records_total"
 )
 _WITHOUT_GROUP = (
-    "nothing is seen of its effects; name its 'group', and at least what is redelivered is counted"
+    "nothing is seen of its effects; name its 'group', and its rewinds are counted"
 )
 
 

@@ -68,9 +68,9 @@ class Publisher:
         for (layer, stage, reason), count in outcome.unverified.items():
             self._metrics.add("unverified_total", (self._name, layer, stage, reason), count)
         for stage, count in outcome.missing.items():
-            self._metrics.add("missing_total", (self._name, Layer.MIRROR, stage), count)
+            self._metrics.add("missing_total", (self._name, self._downstream(stage), stage), count)
         for stage, count in outcome.recovered.items():
-            self._metrics.add("recovered_total", (self._name, Layer.MIRROR, stage), count)
+            self._metrics.add("recovered_total", (self._name, self._downstream(stage), stage), count)
         for (stage, origin), count in outcome.extra_effects.items():
             self._metrics.add("duplicate_effects_total", (self._name, stage, origin), count)
         for stage, count in outcome.extra_copies.items():
@@ -125,6 +125,10 @@ class Publisher:
         labels = (self._name, layer, name)
         self._metrics.set("suspects", labels, count)
         self._metrics.set("oldest_suspect_timestamp_seconds", labels, (oldest or 0) / 1000)
+
+    def _downstream(self, stage: str) -> Layer:
+        """The layer of a mirror or a sink, by its name."""
+        return Layer.MIRROR if stage in self._watch.topology.stages else Layer.CONSUME
 
     def _stage(self, log: int) -> str:
         return self._watch.topology.logs[log].name

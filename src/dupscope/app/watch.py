@@ -19,7 +19,7 @@ from dupscope.config.settings import Config, PipelineSettings
 from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.kafka.clock import Clock
 from dupscope.kafka.state import TailState
-from dupscope.ledger.cycle import Cycle
+from dupscope.ledger.cycle import Cycle, Progress
 from dupscope.ledger.ledger import Ledger
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
@@ -135,18 +135,27 @@ class PipelineWatch:
     def observe(self, number: int, reads: Reads) -> Outcome:
         """Hand a cycle's reads to the ledger, the audit logs' problems aside."""
         passed = self.tails.passed()
+        for sink, audit in reads.sinks.items():
+            self._groups[sink].read(audit.complete_ms)
         committed = [group.committed(passed) for group in self._groups]
         reads.redelivered = {sink: group.redelivered() for sink, group in enumerate(self._groups)}
         self._cycle = Cycle(
             number,
             self._clusters.now_ms(),
-            self.tails.progress(committed),
+            self._with_expectations(self.tails.progress(committed)),
             [read.batch for read in reads.logs.values()],
             [read.batch for read in reads.sinks.values()],
             [gap for read in reads.logs.values() for gap in read.gaps],
             self.replays,
         )
         return self.ledger.observe(self._cycle)
+
+    def _with_expectations(self, progress: Progress) -> Progress:
+        """Progress with what is settled of the sinks of which effects are expected, if there are any."""
+        if not any(sink.expects for sink in self.topology.sinks):
+            return progress
+        settled = tuple(group.settled for group in self._groups)
+        return replace(progress, settled=settled, settled_from=tuple(group.first for group in self._groups))
 
     def conclude(self, outcome: Outcome, reads: Reads) -> None:
         """Take end offsets where suspects need them, and judge."""

@@ -32,11 +32,6 @@ PARSERS: dict[type, Callable[[object], object]] = {
     KeySpec: values.parse_key,
 }
 
-LATER = {
-    ("SinkNode", "expects"): "comes in a later version; leave it out",
-}
-"""Keys that are named by the design and refused for now, by node and key, with what to do."""
-
 
 class Reader:
     """Turns raw values into the types of the tree.
@@ -78,7 +73,7 @@ class Reader:
                 path, f"{values.describe(raw)} must be a mapping; known here: {', '.join(fields)}"
             )
             return stand_in(kind)
-        meant = self._unknown(kind, [str(name) for name in raw if name not in fields], list(fields), path)
+        meant = self._unknown([str(name) for name in raw if name not in fields], list(fields), path)
         given = {}
         for name, field in fields.items():
             if name in raw:
@@ -89,13 +84,12 @@ class Reader:
                 given[field.name] = stand_in(hints(kind)[field.name])
         return kind(**given)
 
-    def _unknown(self, kind: type[Node], names: list[str], known: list[str], path: str) -> set[str]:
+    def _unknown(self, names: list[str], known: list[str], path: str) -> set[str]:
         """Report unknown keys. Gives the known keys that they seem to stand for."""
         meant: set[str] = set()
         for name in names:
-            later = LATER.get((kind.__name__, name))
-            self._problems.add(join(path, name), later or f"unknown key; {nearest(name, known)}")
-            meant.update(["file"] if later else close(name, known))
+            self._problems.add(join(path, name), f"unknown key; {nearest(name, known)}")
+            meant.update(close(name, known))
         return meant
 
     def _field(self, kind: type[Node], field: msgspec.structs.FieldInfo, raw: object, path: str) -> Typed:

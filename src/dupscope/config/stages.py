@@ -62,6 +62,7 @@ def stages(name: str, node: PipelineNode, clusters: Collection[str], problems: P
     path = join("pipelines", name)
     _check_names(node, path, problems)
     _check_clusters(node, path, clusters, problems)
+    _check_expectations(node, path, problems)
     found = _Logs()
     for where, source in _sources(node):
         topics = selected(source.topics, join(path, f"{where}.topics"), problems)
@@ -102,6 +103,13 @@ def _check_names(node: PipelineNode, path: str, problems: Problems) -> None:
         problems.add(path, f"a pipeline can have {MAX_LOGS} sources and mirrors together; split it")
     for name in node.mirrors.keys() & node.sinks.keys():
         problems.add(join(path, f"sinks.{name}"), "a mirror has this name too; stages need different names")
+
+
+def _check_expectations(node: PipelineNode, path: str, problems: Problems) -> None:
+    for name, sink in node.sinks.items():
+        if sink.expects is not None and (sink.audit is None or sink.group is None):
+            what = "needs the sink's 'audit' and 'group': what did not happen is known from what did"
+            problems.add(join(path, f"sinks.{name}.expects"), what)
 
 
 def _check_clusters(node: PipelineNode, path: str, clusters: Collection[str], problems: Problems) -> None:
@@ -158,7 +166,8 @@ def _tag(mirror: MirrorNode) -> TagParts:
 
 def _sink(name: str, node: SinkNode, reads: Sequence[str], named: Mapping[str, Sequence[int]]) -> Sink:
     logs = dict.fromkeys(log for stage in reads for log in named.get(stage, ()))
-    return Sink(name, tuple(logs), node.group, ordered=node.order == "strict")
+    expects = node.expects is not None
+    return Sink(name, tuple(logs), node.group, ordered=node.order == "strict", expects=expects)
 
 
 def _reads(sink: SinkNode, node: PipelineNode, path: str, problems: Problems) -> Sequence[str]:

@@ -214,6 +214,13 @@ class SinkNode(Node, frozen=True):
         Literal["strict", "any"],
         Meta(description="`strict`: it works through each partition in order."),
     ] = "any"
+    expects: Annotated[
+        Literal["all"] | None,
+        Meta(
+            description="`all`: it has a side effect for every business fact, so [one without is missing]"
+            "(semantics.md#effects-that-are-missing). Needs `audit` and `group`."
+        ),
+    ] = None
     audit: Annotated[AuditNode | None, Meta(description="Its audit log.")] = None
 
 

@@ -19,6 +19,7 @@ class Copy:
     twin      the upstream copy that this one stays paired with, since a finding rests on the pair
     missing   bit set of the mirrors in which this copy was judged missing
     recovered bit set of the mirrors that delivered it after that
+    lacking   sinks that went past the case without an effect, kept at one source copy of it
     redriven  the record says of itself that it is an intended replay
     intended  why this duplicate was meant, where it was
     """
@@ -36,6 +37,7 @@ class Copy:
     twin: Copy | None = None
     redriven: bool = False
     intended: str | None = None
+    lacking: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

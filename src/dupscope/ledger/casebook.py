@@ -11,7 +11,7 @@ import numpy as np
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.caserecord import case_of, case_record
 from dupscope.ledger.judge import Verdict
-from dupscope.ledger.rows import CASE, NO_POSITION, REDRIVEN, Rows, unexplained
+from dupscope.ledger.rows import CASE, LACKING, NO_POSITION, REDRIVEN, Rows, unexplained
 from dupscope.model.finding import Reason
 from dupscope.model.plain import Plain
 from dupscope.model.topology import Topology
@@ -128,6 +128,8 @@ class Casebook:
         for copy in copies:
             if self._topology.is_source(copy.log):
                 copy.redriven = bool(rows.state[slot] & REDRIVEN)
+                sinks = range(len(self._topology.sinks))
+                copy.lacking = frozenset(sink for sink in sinks if rows.read[sink][slot] == LACKING)
                 continue
             alone = not any(rows.position[log][slot] for log in self._topology.logs[copy.log].upstream)
             if alone and rows.state[slot] & unexplained(copy.log):
@@ -140,7 +142,7 @@ class Casebook:
         timestamp = rows.timestamp_of(slot)
         for sink in range(len(self._topology.sinks)):
             read = int(rows.read[sink][slot])
-            if read:
+            if read and read != LACKING:
                 position = 0 if read == NO_POSITION else int(rows.position[read - 1][slot])
                 at = timestamp + int(rows.at[sink][slot])
                 effect = Effect(sink, position, at, int(rows.effect_id[sink][slot]), cycle)
@@ -160,7 +162,7 @@ class Casebook:
         for copy in case.copies:
             rows.position[copy.log][slot] = copy.position
         for sink in range(len(self._topology.sinks)):
-            rows.read[sink][slot] = 0
+            rows.read[sink][slot] = LACKING if sink in source.lacking else 0
         for effect in case.effects:
             read = next((1 + c.log for c in case.copies if c.position == effect.position), NO_POSITION)
             rows.read[effect.sink][slot] = read

@@ -13,6 +13,8 @@ NO_COPY, ANOTHER_COPY = -1, -2
 """In place of the index of a copy of the case: none, or one that the case has dropped."""
 
 _EXCESS, _REPORTED, _REDRIVEN = 1, 2, 4
+_TWIN = 10
+"""Where the twin stands in a copy's record; behind it are the sinks that lack an effect, where some do."""
 
 
 def case_record(case: Case) -> list[Plain]:
@@ -39,7 +41,7 @@ def case_of(record: Sequence[Any], slot: int) -> Case:
     case = Case(fp_hi, fp_lo, slot=slot, serial=serial, reported=set(reported))
     case.copies = [_copy_of(each) for each in copies]
     for copy, each in zip(case.copies, copies, strict=True):
-        copy.twin = _at(case.copies, each[-1])
+        copy.twin = _at(case.copies, each[_TWIN])
     case.effects = [_effect_of(each, case.copies) for each in effects]
     case.newest_copy, case.newest_effect = copied, acted
     case.hot, case.pruned_below = hot, pruned
@@ -60,11 +62,13 @@ def _copy_record(copy: Copy, index: dict[Copy, int]) -> list[Plain]:
         copy.counted,
         copy.intended,
         _index(copy.twin, index),
+        *([sorted(copy.lacking)] if copy.lacking else []),
     ]
 
 
 def _copy_of(record: Sequence[Any]) -> Copy:
-    log, position, timestamp, content, flags, unverified, missing, recovered, counted, intended, _ = record
+    log, position, timestamp, content, flags, *concluded = record[:_TWIN]
+    unverified, missing, recovered, counted, intended = concluded
     return Copy(
         log,
         position,
@@ -78,6 +82,7 @@ def _copy_of(record: Sequence[Any]) -> Copy:
         counted=counted,
         redriven=bool(flags & _REDRIVEN),
         intended=intended,
+        lacking=frozenset(*record[_TWIN + 1 :]),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dupscope.ledger.case import Case, Copy, Effect
 from dupscope.ledger.consume import Repeat, SinkJudgement
-from dupscope.ledger.judge import Verdict, WindowVerdict, overtaken
+from dupscope.ledger.judge import Verdict, WindowVerdict, lacks_effect, overtaken
 from dupscope.ledger.lineage import Lineage
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.view import VALUE_MASK, View
@@ -109,6 +109,7 @@ class Concluder:
             self._repeat(case, sink, repeat, part)
         self._extra_effects(sink, judged)
         self._extra_copies(sink, judged, part)
+        self._lacking(case, sink, judged, part)
 
     def _repeat(self, case: Case, sink: int, repeat: Repeat, part: WindowVerdict) -> None:
         view = self.view
@@ -172,6 +173,17 @@ class Concluder:
             original.counted = original.counted or {}
             original.counted[sink] = original.counted.get(sink, 0) + passed - 1 - counted
             self.outcome.extra_copies[self.view.topology.sinks[sink].name] += passed - 1 - counted
+
+    def _lacking(self, case: Case, sink: int, judged: SinkJudgement, part: WindowVerdict) -> None:
+        """Count a case that lacks its effect; cases that have become one lack one effect."""
+        stage = self.view.topology.sinks[sink].name
+        counted = [copy for copy in part.window.sources if sink in copy.lacking]
+        for copy in counted if judged.effects else counted[1:]:
+            copy.lacking -= {sink}
+            self.outcome.recovered[stage] += 1
+        if not counted and lacks_effect(case, sink, part, self.view):
+            part.window.sources[0].lacking |= {sink}
+            self.outcome.missing[stage] += 1
 
     def _passed(self, sink: int, lineage: Lineage) -> bool:
         past = self.view.gone_past[sink]

@@ -33,6 +33,7 @@ class SinkJudgement:
     natural    the origin of each extra effect by the present verdict
     absorbed   readable lineages without an effect
     floating   some effect had no position: the weaker mode
+    unplaced   effects of the key that are in none of its cases: they wait, or could not be verified
     """
 
     readable: list[Lineage]
@@ -43,6 +44,7 @@ class SinkJudgement:
     floating: bool = False
     absorbed: int = 0
     waiting: int = 0
+    unplaced: int = 0
 
     @property
     def origins(self) -> Counter[Origin]:

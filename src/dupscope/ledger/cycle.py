@@ -24,6 +24,9 @@ class Progress:
     covered_since  per log, in ms; None: from the beginning
     covered_topics by log and logical topic, where that differs from the whole log
     committed      per sink: offsets that its group has committed
+    settled        per sink of which effects are expected, else empty: offsets up to which its group had
+                   committed before a moment up to which its audit log was read
+    settled_from   likewise: what it had committed when it was seen first
     truncated      (mirror's log, logical topic) where records vanish: nothing is judged missing there
     deleted        logs of which a topic does not exist at the moment
     """
@@ -39,6 +42,8 @@ class Progress:
     end_seen_ms: I64 | None = None
     enumerated_ms: int | None = None
     covered_topics: Mapping[tuple[int, str], int | None] = field(default_factory=dict)
+    settled: tuple[I64, ...] = ()
+    settled_from: tuple[I64, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dupscope.ledger.case import Case
 from dupscope.ledger.casebook import Casebook
 from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.edge import Edge
+from dupscope.ledger.expected import Expected
 from dupscope.ledger.frontier import CHUNK, Frontier, split
 from dupscope.ledger.gaps import Gaps
 from dupscope.ledger.judge import judge
@@ -48,6 +49,7 @@ class Holdings:
         self.barriers = Barriers(topology, partitions)
         self.orphans = Orphans(topology, self.rows)
         self.frontier = Frontier(topology, self.rows, partitions)
+        self.expected = Expected(topology, self.rows)
         self.gaps = Gaps(settings.margin_ms)
         self.closed: list[dict[str, object]] = []
         self.expired: Counter[tuple[Layer, str, Reason]] = Counter()
@@ -79,6 +81,7 @@ class Holdings:
             "frontier": self.frontier.export(),
             "gaps": self.gaps.export(),
             "retention": self.retention.export(),
+            "expected": self.expected.export(),
             "begun": self._begun,
             "forgotten": self._forgotten,
         }
@@ -97,6 +100,8 @@ class Holdings:
         self.frontier.restore(small["frontier"])
         self.gaps.restore(small["gaps"])
         self.retention.restore(small["retention"])
+        if "expected" in small:
+            self.expected.restore(small["expected"])
         self._begun, self._forgotten = small["begun"], small["forgotten"]
 
     def _taken(self, state: LedgerState, first: int) -> Iterator[dict[str, Any]]:
@@ -126,6 +131,10 @@ class Holdings:
             self.gaps,
             cycle.replays,
             {topic: self._not_evicted(start) for topic, start in progress.covered_topics.items()},
+            _each_padded(progress.settled, size),
+            self.expected.bounds(_each_padded(progress.settled_from, size)),
+            self.edge.edge,
+            self.expected.since_ms,
         )
         return self.last_view
 
@@ -241,8 +250,10 @@ class Holdings:
             else:
                 sink = -1 - stage
                 mine = [e for e in case.effects if e.sink == sink and not e.unverified]
-                lost = sum(1 for effect in mine if effect.cycle > view.effects_through[sink])
-                self.expired[Layer.CONSUME, self.topology.sinks[sink].name, Reason.EXPIRED] += lost
+                unjudged = [effect for effect in mine if effect.cycle > view.effects_through[sink]]
+                self.expired[Layer.CONSUME, self.topology.sinks[sink].name, Reason.EXPIRED] += len(unjudged)
+                for effect in unjudged:
+                    self.expected.lose(effect)
 
     def _on_free(self, freed: Freed) -> None:
         for mirror, lost in self.orphans.forget(freed).items():
@@ -257,3 +268,8 @@ class Holdings:
         for column in self.rows.position:
             slots, offsets = split(column[gone][column[gone] != 0])
             np.maximum.at(self._forgotten, slots, offsets + 1)
+
+
+def _each_padded(columns: tuple[I64, ...], size: int) -> tuple[I64, ...]:
+    """Columns by slot, lengthened; an empty one stands for none."""
+    return tuple(padded(column, size) if len(column) else column for column in columns)

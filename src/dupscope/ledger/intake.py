@@ -24,7 +24,7 @@ from dupscope.ledger.frontier import split
 from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.rows import CASE
 from dupscope.ledger.screen import Screen
-from dupscope.model.batch import EffectBatch, RecordBatch
+from dupscope.model.batch import I64, EffectBatch, RecordBatch
 from dupscope.model.finding import Reason
 from dupscope.model.plain import Plain
 
@@ -213,6 +213,18 @@ class Intake:
         else:
             self._held.book.add(case, effect)
             self._touch(case)
+
+    def awaits(self, sink: int, fp_hi: int, fp_lo: int) -> bool:
+        """Whether an effect of a sink and key waits for its record."""
+        batch = self.waiting[sink].batch
+        return bool(np.any((batch.fp_lo == np.uint64(fp_lo)) & (batch.fp_hi == np.uint64(fp_hi))))
+
+    def awaited(self, sink: int) -> I64:
+        """Slots of the rows for whose keys an effect of a sink waits for its record."""
+        batch = self.waiting[sink].batch
+        order = np.argsort(batch.fp_lo, kind="stable")
+        slots = self._held.rows.find(batch.fp_hi[order], batch.fp_lo[order])
+        return np.asarray(slots[slots >= 0])
 
     def _note_acted(self, sink: int, new: EffectBatch) -> None:
         """Remember how far into each partition a sink has acted, for sinks that keep the order."""

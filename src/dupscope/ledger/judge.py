@@ -94,7 +94,18 @@ def _judge_sink(case: Case, sink: int, verdict: Verdict, view: View) -> bool:
         chosen[index] += [effect for effect in part.window.floating if effect in floating]
         part.sinks[sink] = settle(chosen[index], sink, part.window, part.lineages, view)
         verdict.lost_effects += part.sinks[sink].lost
+    unplaced = _unplaced(case, sink, verdict)
+    for part in verdict.windows:
+        part.sinks[sink].unplaced = unplaced
     return waiting > 0
+
+
+def _unplaced(case: Case, sink: int, verdict: Verdict) -> int:
+    """How many effects of a key are in none of its cases. The same one logged twice is one."""
+    placed = {effect for part in verdict.windows for effect in part.sinks[sink].effects}
+    ids = {effect.effect_id for effect in placed if effect.effect_id}
+    mine = [effect for effect in case.effects if effect.sink == sink and effect not in placed]
+    return sum(1 for effect in mine if effect.effect_id not in ids)
 
 
 def _homes(verdict: Verdict, reads: tuple[int, ...]) -> dict[int, int]:
@@ -136,3 +147,34 @@ def overtaken(copy: Copy, mirror: int, part: WindowVerdict, view: View) -> bool:
     earliest = start + view.settings.margin_ms
     concerned = part.window.sources if part.mirrors[mirror].by_count else [copy]
     return all(one.timestamp >= earliest for one in concerned)
+
+
+def lacks_effect(case: Case, sink: int, part: WindowVerdict, view: View) -> bool:
+    """Whether a sink, of which effects are expected, went past a case without one.
+
+    All that it did by then is known, nothing on the way is unverified, and the case is so late that the sink
+    cannot have acted on a copy of it that was never read, and not about to be forgotten.
+    """
+    judged, original = part.sinks[sink], part.window.sources[0]
+    if not view.expects(sink) or judged.effects or judged.unplaced or original.redriven:
+        return False
+    logs = view.topology.seen_by(sink)
+    if any(copy.unverified for log in logs for copy in part.window.copies[log]):
+        return False
+    start = view.covered_by(sink, view.partitions[slot_of(original.position)].logical_topic)
+    early = start is not None and original.timestamp <= start + view.settings.window_ms
+    early |= original.timestamp < view.edge or original.timestamp <= view.expected_after(sink)
+    stage = view.topology.logs[original.log].name
+    if (
+        early
+        or view.declared(stage, original.timestamp) is not None
+        or view.awaits(sink, case.fp_hi, case.fp_lo)
+    ):
+        return False
+    reads = view.topology.sinks[sink].reads
+    return any(
+        view.is_settled(sink, copy)
+        for lineage in judged.readable
+        for log, copy in lineage.copies.items()
+        if log in reads
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from dupscope.ledger.case import Case
 from dupscope.ledger.conclude import Concluder
 from dupscope.ledger.cycle import Cycle, padded
 from dupscope.ledger.effects import taken
+from dupscope.ledger.expected import differ, passed
 from dupscope.ledger.frontier import split
 from dupscope.ledger.holdings import Holdings
 from dupscope.ledger.intake import Intake, effect_of
@@ -52,7 +54,10 @@ class Ledger:
         self._since_ms: dict[int, int] = {}
         self._lacking: set[Case] = set()
         self._unpassed: set[Case] = set()
+        self._unacted: set[Case] = set()
         self._gone_past: tuple[I64, ...] = ()
+        self._settled: tuple[I64, ...] = ()
+        self._unlooked = False
         self._now_ms = 0
 
     def observe(self, cycle: Cycle) -> Outcome:
@@ -60,7 +65,7 @@ class Ledger:
         outcome = Outcome()
         self._now_ms = cycle.now_ms
         self.held.gaps.add(cycle.gaps, self.held.partitions)
-        view = self.held.view(cycle, self._past(cycle))
+        view = self._view(cycle, self._past(cycle))
         self.intake.observe(cycle, Concluder(view, outcome, cycle.now_ms))
         self._due[cycle.number] = set(self.intake.touched)
         self._since_ms[cycle.number] = cycle.now_ms
@@ -87,13 +92,14 @@ class Ledger:
             self.intake.suspicious = False
         passed = held.barriers.advance(padded(cycle.progress.positions, len(held.partitions)))
         past = self._past(cycle)
-        concluder = Concluder(held.view(cycle, past), outcome, cycle.now_ms)
+        concluder = Concluder(self._view(cycle, past), outcome, cycle.now_ms)
         self._give_up(cycle, concluder)
         held.orphans.judge(held.barriers.through, outcome)
         self._close_waiting(concluder)
         self._due[cycle.number] |= self.intake.touched
-        for case in self._to_judge(cycle, past, passed=bool(passed)):
+        for case in self._to_judge(cycle, concluder.view, passed=bool(passed)):
             self._judge(case, concluder)
+        self._look_for_effects(cycle, concluder)
         self._forget(cycle)
         self._drop_due()
         outcome.findings.sort(key=lambda finding: (finding.timestamp, finding.id))
@@ -104,10 +110,11 @@ class Ledger:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing waits: no suspect, no barrier, nothing overtaken."""
+        """Whether nothing waits: no suspect, no barrier, nothing overtaken or new that may lack an effect."""
         held = self.held
         return not (
             self.wants_barrier
+            or self._unlooked
             or held.barriers.pending
             or held.barriers.confirmed_moved
             or any(self.suspects().values())
@@ -147,9 +154,12 @@ class Ledger:
             "unbalanced": self._numbers(self.unbalanced),
             "lacking": self._numbers(self._lacking),
             "unpassed": self._numbers(self._unpassed),
+            "unacted": self._numbers(self._unacted),
             "due": self._numbers_due(),
             "since_ms": dict(self._since_ms),
             "gone_past": list(self._gone_past),
+            "settled": list(self._settled),
+            "unlooked": self._unlooked,
             "now_ms": self._now_ms,
         }
         return state
@@ -165,6 +175,9 @@ class Ledger:
         self._due = defaultdict(set, {number: self._cases(rows) for number, rows in own["due"].items()})
         self._since_ms = dict(own["since_ms"])
         self._gone_past, self._now_ms = tuple(own["gone_past"]), own["now_ms"]
+        if "settled" in own:
+            self._unacted = self._cases(own["unacted"])
+            self._settled, self._unlooked = tuple(own["settled"]), own["unlooked"]
 
     def _numbers_due(self) -> Plain:
         due = {number: self._numbers(cases) for number, cases in self._due.items()}
@@ -189,7 +202,7 @@ class Ledger:
             for sink in range(len(self.held.topology.sinks))
         )
 
-    def _to_judge(self, cycle: Cycle, past: tuple[I64, ...], *, passed: bool) -> set[Case]:
+    def _to_judge(self, cycle: Cycle, view: View, *, passed: bool) -> set[Case]:
         """The cases for which something changed that a judgement rests on."""
         cases = set(self._due[cycle.number])
         if passed:
@@ -197,9 +210,11 @@ class Ledger:
             cases.update(case for n, due in self._due.items() if n <= through for case in due)
         if self.held.barriers.confirmed_moved:
             cases |= self._lacking | self._taken_up(self._overtaken(cycle), cycle)
-        if any(not np.array_equal(new, old) for new, old in zip(past, self._gone_past, strict=False)):
+        if differ(view.gone_past, self._gone_past):
             cases |= self._unpassed
-        self._gone_past = past
+        if differ(view.settled, self._settled):
+            cases |= self._unacted
+        self._gone_past = view.gone_past
         return {case for case in cases if case.slot >= 0}
 
     def _taken_up(self, cases: set[Case], cycle: Cycle) -> set[Case]:
@@ -233,6 +248,24 @@ class Ledger:
         keeps = [(mirror, one.logical_topic) not in truncated for one in self.held.partitions.partitions]
         return slots[np.array(keeps, np.bool_)[split(self.held.rows.above(mirror, slots))[0]]]
 
+    def _look_for_effects(self, cycle: Cycle, concluder: Concluder) -> None:
+        """Count the rows of the norm for which an expected effect did not come."""
+        held, view = self.held, concluder.view
+        if not held.expected.sinks:
+            return
+        new = any(map(len, cycle.records)) or any(map(len, cycle.effects))
+        self._unlooked |= new
+        if not differ(view.settled, self._settled) and (new or not self._unlooked):
+            return
+        self._settled, self._unlooked = view.settled, False
+        for sink in held.expected.sinks:
+            if view.expects(sink):
+                missed = held.expected.miss(sink, passed(sink, view), self.intake.awaited(sink))
+                concluder.outcome.missing[held.topology.sinks[sink].name] += missed
+
+    def _view(self, cycle: Cycle, past: tuple[I64, ...]) -> View:
+        return replace(self.held.view(cycle, past), awaits=self.intake.awaits)
+
     def _judge(self, case: Case, concluder: Concluder) -> None:
         before = case.suspects
         if self.held.partitions.recreated:
@@ -244,10 +277,12 @@ class Ledger:
         lacking = any(m.deficit for part in verdict.windows for m in part.mirrors.values())
         _keep(self._lacking, case, wanted=lacking)
         _keep(self._unpassed, case, wanted=_has_extra_lineage(verdict))
+        _keep(self._unacted, case, wanted=_may_lack_effect(verdict, concluder.view))
         slot = case.slot
         if self.held.book.settle(case, verdict):
             self.held.frontier.reopen(np.array([slot]))
-            for group in (self._lacking, self._unpassed):
+            self.held.expected.reopen(np.array([slot]))
+            for group in (self._lacking, self._unpassed, self._unacted):
                 group.discard(case)
 
     def _find_namesakes(self, case: Case, view: View) -> None:
@@ -283,6 +318,8 @@ class Ledger:
                 self.intake.look_effect(waiting, index, slot, concluder)
             else:
                 concluder.lose_effect(effect, reason or self._why_lost(effect.position, effect.at))
+                if reason is not None:
+                    self.held.expected.lose(effect)
         if ripe.any():
             self.intake.waiting[sink] = taken(waiting, ~ripe)
 
@@ -353,7 +390,8 @@ class Ledger:
         held.gaps.forget(held.edge.edge)
         held.retention.fit_cases()
         held.retention.expire()
-        for group in (self.unbalanced, self._lacking, self._unpassed, *self._due.values()):
+        groups = (self.unbalanced, self._lacking, self._unpassed, self._unacted, *self._due.values())
+        for group in groups:
             group.difference_update([case for case in group if case.slot < 0])
 
 
@@ -373,3 +411,12 @@ def _keep(group: set[Case], case: Case, *, wanted: bool) -> None:
 
 def _has_extra_lineage(verdict: Verdict) -> bool:
     return any(len(sink.readable) > 1 for part in verdict.windows for sink in part.sinks.values())
+
+
+def _may_lack_effect(verdict: Verdict, view: View) -> bool:
+    """Whether some case has no effect yet of a sink of which effects are expected."""
+    return any(
+        view.topology.sinks[sink].expects and judged.readable and not judged.effects
+        for part in verdict.windows
+        for sink, judged in part.sinks.items()
+    )

@@ -22,6 +22,8 @@ REDRIVEN = 0x80
 
 NO_POSITION = 255
 """`read` of a sink: there was an effect, whose line names no position."""
+LACKING = 254
+"""`read` of a sink: there was no effect although one was expected; that was counted."""
 
 ENTERED_AT_ONCE = 1 << 21
 """Rows that a restore sorts at once: so many need 32 bytes each for a moment."""
@@ -65,7 +67,7 @@ class Rows:
     position[log]   packed position of the one copy in that log, 0 for none
     content         as in `RecordBatch`; of the source copy once there is one
     effect_id, at   of the one effect of a sink; `at` is the delay after the row's timestamp in ms, saturating
-    read[sink]      0 no effect, NO_POSITION, or 1 + index of the log that the effect's position lies in
+    read[sink]      0 no effect, LACKING, NO_POSITION, or 1 + index of the log of the effect's position
     The columns of one width lie side by side in one table: a row is one cache line, and memory is touched
     only as rows are used, so an unused capacity costs nothing.
     """

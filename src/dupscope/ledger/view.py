@@ -36,6 +36,11 @@ class View:
     truncated        (mirror's log, logical topic) where records vanish
     gaps             spans of compacted logs whose records were gone before they could be read
     replays          declared ones
+    settled          per sink of which effects are expected, else empty: see `Progress`
+    settled_from     likewise
+    expected_after   after which time of the source copy effects of a sink are expected
+    edge             in ms: what is older is forgotten, or about to be
+    awaits           whether an effect of a sink and key waits for its record
     lost_effect      says why an effect has no copy, from its packed position
     """
 
@@ -52,6 +57,11 @@ class View:
     gaps: Gaps = field(default_factory=Gaps)
     replays: tuple[Replay, ...] = ()
     covered_topics: Mapping[tuple[int, str], int | None] = field(default_factory=dict)
+    settled: tuple[I64, ...] = ()
+    settled_from: tuple[I64, ...] = ()
+    edge: int = 0
+    expected_after: Callable[[int], int] = lambda _sink: -1
+    awaits: Callable[[int, int, int], bool] = lambda _sink, _fp_hi, _fp_lo: False
 
     def order(self, copy: Copy) -> tuple[int, int, int, str, str]:
         """The place of a copy in the order of the logs."""
@@ -98,6 +108,24 @@ class View:
         """Since when a log is covered for copies of one topic; None: from the beginning."""
         topic = self.partitions[slot_of(like.position)].logical_topic
         return self.covered_topics.get((log, topic), self.covered_since[log])
+
+    def covered_by(self, sink: int, topic: str) -> int | None:
+        """Since when all logs that a sink's records come through are covered for a logical topic."""
+        logs = self.topology.seen_by(sink)
+        starts = [self.covered_topics.get((log, topic), self.covered_since[log]) for log in logs]
+        return max((start for start in starts if start is not None), default=None)
+
+    def expects(self, sink: int) -> bool:
+        """Whether effects of a sink are expected, and something is known of what it went past."""
+        return sink < len(self.settled) and len(self.settled[sink]) > 0
+
+    def is_settled(self, sink: int, copy: Copy) -> bool:
+        """Whether a sink went past a copy while it was watched, and all that it did by then is known."""
+        slot, offset = slot_of(copy.position), offset_of(copy.position)
+        partition = self.partitions[slot]
+        if (partition.log, partition.logical_topic) in self.truncated:
+            return False
+        return int(self.settled_from[sink][slot]) <= offset < int(self.settled[sink][slot])
 
     def covered_above(self, log: int, like: Copy) -> int | None:
         """The latest coverage start of all logs above a mirror; None: all from the beginning."""

@@ -46,6 +46,8 @@ class Sink:
     group: str | None = None
     ordered: bool = False
     """The sink works through each partition in order (`order: strict`)."""
+    expects: bool = False
+    """An effect of every business fact is expected (`expects: all`)."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from dupscope.model.plain import Plain, equal
 from dupscope.model.position import Partition
 from dupscope.model.replay import Replay
 
+_OF_EXPECTING = ("settled", "settled_from")
+"""Of a pipeline with sinks of which effects are expected; others have no such columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -122,6 +125,7 @@ def _progress_tree(progress: Progress) -> dict[str, Plain]:
         "end_seen_ms": progress.end_seen_ms,
         "enumerated_ms": progress.enumerated_ms,
         "covered_topics": [[log, topic, start] for (log, topic), start in progress.covered_topics.items()],
+        **{name: list(getattr(progress, name)) for name in _OF_EXPECTING if getattr(progress, name)},
     }
 
 
@@ -134,5 +138,6 @@ def _progress(tree: dict[str, Any]) -> Progress:
             "truncated": frozenset((log, topic) for log, topic in tree["truncated"]),
             "deleted": frozenset(tree["deleted"]),
             "covered_topics": {(log, topic): start for log, topic, start in tree["covered_topics"]},
+            **{name: tuple(tree[name]) for name in _OF_EXPECTING if name in tree},
         }
     )

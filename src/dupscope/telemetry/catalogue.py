@@ -144,16 +144,17 @@ CATALOGUE: tuple[Metric, ...] = (
         C,
         "records",
         ("pipeline", "layer", "stage"),
-        "Records judged lost: upstream has them, downstream went past them.",
-        layers=frozenset({Layer.MIRROR}),
+        "Records judged lost: upstream has them, the mirror went past them. At a sink that `expects` them: "
+        "business facts that its group went past without an effect.",
+        layers=DOWNSTREAM,
     ),
     Metric(
         "recovered_total",
         C,
         "records",
         ("pipeline", "layer", "stage"),
-        "Records judged lost that arrived afterwards.",
-        layers=frozenset({Layer.MIRROR}),
+        "Records judged lost that arrived afterwards; at a sink, whose effect did.",
+        layers=DOWNSTREAM,
     ),
     Metric(
         "unverified_total",

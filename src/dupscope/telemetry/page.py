@@ -111,7 +111,8 @@ def _stage_lines(stage: StageStatus) -> list[str]:
     if stage.conflicting:
         lines.append(_line(f"{stage.conflicting:,} with another payload", "alarm"))
     if stage.missing > 0:
-        lines.append(_line(f"{_count(stage.missing, 'record')} missing", "alarm"))
+        what = "effect" if stage.layer is Layer.CONSUME else "record"
+        lines.append(_line(f"{_count(stage.missing, what)} missing", "alarm"))
     if stage.extra_copies:
         lines.append(
             _line(

@@ -51,14 +51,8 @@ class TestLookAtAudit:
     @pytest.mark.parametrize(
         ("group", "text"),
         [
-            (
-                "g",
-                "of its effects nothing is seen, of its group only that it goes back: redelivered_records_total",
-            ),
-            (
-                "null",
-                "nothing is seen of its effects; name its 'group', and at least what is redelivered is counted",
-            ),
+            ("g", "of its effects nothing is seen, only its group's rewinds: redelivered_records_total"),
+            ("null", "nothing is seen of its effects; name its 'group', and its rewinds are counted"),
         ],
     )
     def test_a_sink_without_an_audit_log_is_told_what_can_be_seen(self, told, group, text):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dupscope.app.groups import POLL_SECONDS, GroupWatch
+from dupscope.app.watch import Reads
 from dupscope.model.plain import equal
 from dupscope.model.position import Partition, PartitionTable
 from dupscope.store.contents import SavedState
@@ -20,6 +21,7 @@ class Commits:
 
     def __init__(self, clock: Callable[[], float], **offsets: dict[int, int]) -> None:
         self.clock = clock
+        self.now_ms = lambda: int(1000 * clock())
         self.offsets = offsets
         self.asked: list[tuple[str, str]] = []
 
@@ -170,6 +172,62 @@ class TestRedelivered:
         commits.offsets["dr"] = {0: 5, 1: 1}
         assert poll(far, far, far, 9) == [0, 5, 50, 3]
         assert poll.watch.redelivered() == 2
+
+
+class TestSettled:
+    """Commits count once all that the sink did by then is known, where effects are expected."""
+
+    @pytest.fixture
+    def settings(self, offline):
+        sink = {"reads": ["to-dr"], "group": "charger", "expects": "all"}
+        sinks = {"charger": {**sink, "audit": {"file": str(offline.audit)}}}
+        return offline.config(sinks=sinks).pipelines["payments"]
+
+    def test_once_the_audit_log_was_read_to_a_later_moment(self, poll, commits, manual_clock):
+        poll()
+        asked = commits.now_ms()
+        for complete in (None, asked - 1):
+            poll.watch.read(complete)
+            assert poll.watch.settled.tolist() == []
+        poll.watch.read(asked)
+        assert poll.watch.settled.tolist() == [0, 5, 50]
+
+    def test_the_moment_does_not_run_away(self, poll, commits):
+        """An audit log that is read slowly settles what was asked first, not what is asked now."""
+        poll()
+        asked = commits.now_ms()
+        commits.offsets["dr"] = {0: 9, 1: 90}
+        poll()
+        poll.watch.read(asked)
+        assert poll.watch.settled.tolist() == [0, 5, 50]
+        poll()
+        poll.watch.read(commits.now_ms())
+        assert poll.watch.settled.tolist() == [0, 9, 90]
+
+    def test_what_was_committed_when_it_was_seen_first(self, poll, commits):
+        """Later commits do not change it, also behind it; a partition without a commit has none yet."""
+        commits.offsets["dr"] = {1: 50}
+        poll()
+        commits.offsets["dr"] = {0: 7, 1: 40}
+        poll()
+        assert poll.watch.first.tolist() == [-1, 7, 50]
+
+    def test_stored(self, poll, settings, table, commits):
+        poll()
+        poll.watch.read(commits.now_ms())
+        again = GroupWatch(settings, 0, table, commits)
+        again.resume(unseal(seal(poll.watch.saved(), "here"), "here"))
+        assert again.settled.tolist() == [0, 5, 50]
+        assert again.first.tolist() == [-1, 5, 50]
+
+    def test_in_the_progress_that_the_ledger_is_handed(self, offline, settings):
+        """With expectations there are columns for each sink; without, there are none."""
+        sink = {"reads": ["to-dr"], "group": "charger", "audit": {"file": str(offline.audit)}}
+        for more, columns in (({"expects": "all"}, 1), ({}, 0)):
+            watch = offline.watch(sinks={"charger": {**sink, **more}})
+            watch.conclude(watch.observe(1, Reads()), Reads())
+            progress = watch.entries[-1].cycle.progress
+            assert (len(progress.settled), len(progress.settled_from)) == (columns, columns)
 
 
 class TestWatch:

@@ -125,8 +125,8 @@ class TestOutcome:
         """Every count of an outcome has its metric."""
         outcome = Outcome(
             unverified=Counter({(Layer.CONSUME, "charger", Reason.NO_COPY): 2}),
-            missing=Counter({"to-dr": 3}),
-            recovered=Counter({"to-dr": 1}),
+            missing=Counter({"to-dr": 3, "charger": 7}),
+            recovered=Counter({"to-dr": 1, "charger": 2}),
             extra_effects=Counter({("charger", Origin.MIRROR): 4}),
             extra_copies=Counter({"charger": 5}),
             delays_seconds=[(Layer.MIRROR, "to-dr", 0.5)],
@@ -136,6 +136,8 @@ class TestOutcome:
         assert shown.value("unverified_total", "payments", "consume", "charger", "no_copy") == 2
         assert shown.value("missing_total", "payments", "mirror", "to-dr") == 3
         assert shown.value("recovered_total", "payments", "mirror", "to-dr") == 1
+        assert shown.value("missing_total", "payments", "consume", "charger") == 7
+        assert shown.value("recovered_total", "payments", "consume", "charger") == 2
         assert shown.value("duplicate_effects_total", "payments", "charger", "mirror") == 4
         assert shown.value("sink_extra_copies_total", "payments", "charger") == 5
         assert shown.histograms["detection_delay_seconds"]["payments", "mirror", "to-dr"].sum == 0.5

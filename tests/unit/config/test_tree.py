@@ -9,7 +9,7 @@ import pytest
 
 from dupscope.config import tree
 from dupscope.config.load import load
-from dupscope.config.reader import LATER, hints, unwrap
+from dupscope.config.reader import hints, unwrap
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -27,15 +27,6 @@ class TestNodes:
         for field in msgspec.structs.fields(node):
             _, meta = unwrap(hints(node)[field.name])
             assert meta.examples or not field.required, field.name
-
-
-class TestLater:
-    def test_no_key_is_both_known_and_refused_for_now(self):
-        known = {
-            (node.__name__, field.encode_name) for node in NODES for field in msgspec.structs.fields(node)
-        }
-
-        assert not known & LATER.keys()
 
 
 class TestDocumentation:

@@ -20,6 +20,7 @@ def values(one: Copy | Effect) -> dict[str, object]:
 def full_case() -> Case:
     """A case in which nothing has its default."""
     source = Copy(0, 7, 1000, 2**64 - 1, counted={0: 2}, redriven=True, intended="redrive", reported=True)
+    source.lacking = frozenset({0, 70})
     mirrored = Copy(1, 2**63, 1001, 5, excess=True, missing=2, recovered=2, twin=source)
     closed = Copy(1, 9, 1002, 6, unverified=Reason.HOT_KEY)
     placed = Effect(0, 7, 2000, 3, 4, Origin.MIRROR, duplicate=True, intended="declared")
@@ -39,6 +40,11 @@ class TestCaseRecord:
         assert {name: getattr(back, name) for name in plain} == {name: getattr(case, name) for name in plain}
         assert list(map(values, back.copies)) == list(map(values, case.copies))
         assert list(map(values, back.effects)) == list(map(values, case.effects))
+
+    def test_nothing_that_lacks_an_effect_takes_no_place(self):
+        """As the record of a copy was before there was such a thing."""
+        record = case_record(full_case())
+        assert [len(copy) for copy in record[3]] == [12, 11, 11]
 
     def test_references(self):
         """A twin and a home are the very copies of the case."""

@@ -47,6 +47,9 @@ ACTIVE = Topology(
 )
 """Two clusters that are both written to, each mirrored to the other."""
 
+EXPECTING = replace(PAIR, sinks=(Sink("charger", (1,), expects=True),))
+"""An effect of every business fact is expected."""
+
 FAN_IN = Topology("pay", (SOURCE_LOG, Log("source", "b"), Log("all", "c", (0, 1))), (Sink("charger", (2,)),))
 """One mirrored topic for two sources."""
 
@@ -135,6 +138,8 @@ class Story:
         self.redriven: set[Place] = set()
         self.intended: Counter[str] = Counter()
         self.committed = [np.zeros(len(self.table), np.int64) for _ in topology.sinks]
+        self.settled: tuple[np.ndarray, ...] = ()
+        self.settled_from = tuple(np.zeros(len(self.table), np.int64) for _ in topology.sinks)
         self.number = self.clock = 0
         self.findings: list[Finding] = []
         self.missing: Counter[str] = Counter()
@@ -191,6 +196,10 @@ class Story:
     def commits(self, place: Place, sink: int = 0) -> None:
         """The sink's group commits behind a record."""
         self.committed[sink][place.slot] = place.offset + 1
+
+    def settle_commits(self) -> None:
+        """The audit logs were read to their ends after the last commits were seen."""
+        self.settled = tuple(column.copy() for column in self.committed)
 
     # what is read
 
@@ -266,6 +275,8 @@ class Story:
             self.truncated,
             self.deleted,
             enumerated_ms=self.enumerated_ms,
+            settled=self.settled,
+            settled_from=self.settled_from if self.settled else (),
         )
 
     def _take(self, outcome: Outcome) -> None:

@@ -34,6 +34,8 @@ def progress(**fields: object) -> Progress:
         "end_seen_ms": I64,
         "enumerated_ms": 7,
         "covered_topics": {(0, "payments"): None, (1, "payments"): 9},
+        "settled": (I64,),
+        "settled_from": (I64 - 1,),
         **fields,
     })  # fmt: skip
 
@@ -64,6 +66,8 @@ CHANGES = {
     "deleted": st.frozensets(st.integers(0, 3), max_size=1),
     "end_seen_ms": OFFSETS,
     "enumerated_ms": st.integers(0, 2**48),
+    "settled": st.lists(OFFSETS, min_size=1, max_size=2).map(tuple),
+    "settled_from": st.lists(OFFSETS, min_size=1, max_size=2).map(tuple),
     "covered_topics": st.dictionaries(st.tuples(st.integers(0, 2), TOPICS), st.none() | st.integers(0, 9)),
 }
 """Sets of one at most, since a text of more tells their order."""
@@ -96,6 +100,11 @@ class TestEntries:
         none = Progress(empty, np.zeros(0, np.bool_), [], empty, (), ())
         entries = [Entry(Cycle(1, 2, none), None, (), 0)]
         assert as_text(again(entries)) == as_text(entries)
+
+    def test_nothing_settled_takes_no_place(self):
+        """As an entry was before effects could be expected."""
+        (tree,) = to_tree([entry(1, progress(settled=(), settled_from=()))])
+        assert not {"settled", "settled_from"} & tree["progress"].keys()
 
     def test_what_did_not_change_is_left_out(self):
         """A quiet cycle costs next to nothing."""

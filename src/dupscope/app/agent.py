@@ -68,6 +68,7 @@ def run_agent(file: Path, env: Mapping[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     agent.run()
+    metrics.close()
     lock.release()
     structlog.get_logger().info("stopped")
     return 0

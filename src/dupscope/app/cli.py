@@ -12,9 +12,6 @@ from typing import Any
 import click
 
 from dupscope import __version__
-from dupscope.app.check import CheckOptions, check_file
-from dupscope.app.keys import KeysOptions, propose_keys
-from dupscope.config.load import load
 from dupscope.model.errors import DupscopeError
 from dupscope.model.finding import Layer
 
@@ -54,9 +51,10 @@ def cli() -> None:
 )
 def run(file: Path, *, until_caught_up: bool, ledger_file: Path | None) -> int:
     """Watch the pipelines: export metrics and log every duplicate."""
-    config = load(file, os.environ)
     from dupscope.app.run import run as watch  # noqa: PLC0415 - brings servers that no other command needs
+    from dupscope.config.load import load  # noqa: PLC0415 - an agent must stay small
 
+    config = load(file, os.environ)
     return watch(config, until_caught_up=until_caught_up, ledger_file=ledger_file)
 
 
@@ -78,6 +76,8 @@ def check(file: Path, *, offline: bool, as_json: bool, sample: int, seconds: flo
     Ends with 0 when nothing is wrong (there may be warnings), with 1 when something is, and with 2 when the
     file itself is.
     """
+    from dupscope.app.check import CheckOptions, check_file  # noqa: PLC0415 - an agent must stay small
+
     return check_file(file, os.environ, CheckOptions(offline, as_json, sample, seconds))
 
 
@@ -115,6 +115,8 @@ def keys(
     """
     if bool(servers) == bool(file):
         raise click.UsageError("name the cluster by either --bootstrap-server or -c")
+    from dupscope.app.keys import KeysOptions, propose_keys  # noqa: PLC0415 - an agent must stay small
+
     return propose_keys(topics, KeysOptions(servers, file, sample, write), os.environ)
 
 

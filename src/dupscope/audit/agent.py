@@ -18,7 +18,7 @@ from dupscope.audit.reasons import Invalid, InvalidReason
 from dupscope.audit.track import Batch, Track
 from dupscope.kafka.shipper import Headers, Shipper, TooLongError
 
-LINES_A_READ = 500
+LINES_A_READ = 200
 IDLE_SECONDS = 0.2
 LOOK_SECONDS = 1.0
 SAVE_SECONDS = 1.0
@@ -95,6 +95,7 @@ class Agent:
         while not self._stopping:
             self._step()
         until = time.monotonic() + self._settings.shutdown_seconds
+        self._clock.looked = -LOOK_SECONDS
         while self._step() and time.monotonic() < until:
             pass
         self._say(wire.STOPPED)
@@ -141,8 +142,13 @@ class Agent:
         """Ship the next lines of one file. Gives how many records that made."""
         if not self._shipper.has_room:
             return 0
-        invalid = Invalid()
-        lines, batch = track.read(LINES_A_READ, invalid)
+        invalid, before = Invalid(), track.acknowledged
+        read = track.read(LINES_A_READ, invalid)
+        if read is None:
+            return 0
+        lines, batch = read
+        if track.acknowledged != before:
+            self._save()
         count = 0
         for index, line in enumerate(lines.lines):
             if not line or line.isspace():

@@ -10,6 +10,9 @@ from dupscope.audit.follow import FollowedFile
 from dupscope.audit.position import AuditPosition
 from dupscope.audit.reasons import Invalid
 
+READ_BYTES = 256 << 10
+"""How much is read at once, or a line of the greatest length: an agent is small."""
+
 
 @dataclass(eq=False, slots=True)
 class Batch:
@@ -32,18 +35,34 @@ class Track:
         self.acknowledged = position
         self._max_line_bytes = max_line_bytes
         self._batches: deque[Batch] = deque()
+        self._held: tuple[FileLines, Batch] | None = None
         self._file = self._opened()
 
-    def read(self, max_lines: int, invalid: Invalid) -> tuple[FileLines, Batch]:
-        """The next lines. Each is to be acknowledged, and one more that stands for the read itself."""
+    def read(self, max_lines: int, invalid: Invalid) -> tuple[FileLines, Batch] | None:
+        """The next lines. Each is to be acknowledged, and one more that stands for the read itself.
+
+        The first lines of another file come once all of the one before are acknowledged, None until then.
+        With them `acknowledged` moves to that file's beginning, and is to be stored before any of them is
+        shipped: a file that was renamed is found by what is stored of it.
+        """
+        found, batch = self._held or self._read(max_lines, invalid)
+        self._held = None
+        if batch.behind.name != self.acknowledged.name and batch.behind.offset:
+            if self._batches:
+                self._held = found, batch
+                return None
+            self.acknowledged = replace(batch.behind, offset=0)
+        if batch.nbytes:
+            self._batches.append(batch)
+        return found, batch
+
+    def _read(self, max_lines: int, invalid: Invalid) -> tuple[FileLines, Batch]:
         before = self._file.position
         lines = self._file.read(max_lines, invalid)
         behind = self._file.position
         found = file_lines(self.path, self._file, lines, at_end=behind == before)
-        batch = Batch(len(lines) + 1, max(0, behind.offset - before.offset), behind)
-        if behind != before:
-            self._batches.append(batch)
-        return found, batch
+        begin = before.offset if behind.inode == before.inode and behind.offset >= before.offset else 0
+        return found, Batch(len(lines) + 1, behind.offset - begin, behind)
 
     def give_back(self, batch: Batch, lines: FileLines, index: int) -> None:
         """Read the lines from this one on again: there was no room for them."""
@@ -63,6 +82,7 @@ class Track:
         """Read again what was not acknowledged."""
         self._file.close()
         self._batches.clear()
+        self._held = None
         self._file = self._opened()
 
     @property
@@ -74,13 +94,13 @@ class Track:
     @property
     def is_settled(self) -> bool:
         """Whether everything that was read is acknowledged."""
-        return not self._batches
+        return not self._batches and self._held is None
 
     def close(self) -> None:
         """Give up the file."""
         self._file.close()
 
     def _opened(self) -> FollowedFile:
-        followed = FollowedFile(self.path, self._max_line_bytes)
+        followed = FollowedFile(self.path, self._max_line_bytes, READ_BYTES)
         followed.position = self.acknowledged
         return followed

@@ -12,8 +12,8 @@ from dupscope.kafka.errors import error_of, reason
 from dupscope.kafka.settings import ClusterSettings
 from dupscope.model.errors import ConfigError
 
-MOST_RECORDS = 10_000
-MOST_KIBIBYTES = 8 * 1024
+MOST_RECORDS = 2_000
+MOST_KIBIBYTES = 2 * 1024
 
 _SETTINGS: Mapping[str, Any] = {
     "enable.idempotence": True,

@@ -26,8 +26,14 @@ class AgentMetrics:
 
     def serve(self, host: str, port: int) -> int:
         """Serve `/metrics` from a thread of its own. Gives the port. Raises OSError."""
-        server, _ = start_http_server(port, host, self._registry)
-        return int(server.server_port)
+        self._server, self._thread = start_http_server(port, host, self._registry)
+        return int(self._server.server_port)
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
     def shipped(self, lines: int) -> None:
         """Count lines."""

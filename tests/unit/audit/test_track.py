@@ -6,7 +6,7 @@ import pytest
 
 from dupscope.audit.position import AuditPosition
 from dupscope.audit.reasons import Invalid
-from dupscope.audit.track import Track
+from dupscope.audit.track import Batch, Track
 
 
 @pytest.fixture
@@ -24,7 +24,14 @@ def track(path: Path):
 
 
 def read(track: Track, count: int = 10):
-    return track.read(count, Invalid())
+    found = track.read(count, Invalid())
+    assert found is not None
+    return found
+
+
+def acknowledge(batch: Batch) -> None:
+    while batch.waiting:
+        batch.acknowledged()
 
 
 class TestTrack:
@@ -69,11 +76,27 @@ class TestTrack:
         read(track)
         assert read(track)[0].at_end
 
+    def test_another_file_comes_once_the_one_before_is_acknowledged(self, track, path):
+        """It is begun by being noted: whoever finds it renamed must know of it."""
+        _, batch = read(track)
+        old = track.acknowledged.name
+        path.rename(path.with_suffix(".1"))
+        path.write_bytes(b"new\n")
+        assert track.read(10, Invalid()) is None
+        assert not track.is_settled
+        acknowledge(batch)
+        track.settle()
+        lines, _ = read(track)
+        assert (lines.lines, lines.file == old) == ([b"new"], False)
+        assert (track.acknowledged.offset, track.acknowledged.name) == (0, lines.file)
+        path.rename(path.with_suffix(".2"))
+        again = Track(str(path), 100, track.acknowledged)
+        assert read(again)[0].lines == [b"new"]
+        again.close()
+
     def test_a_name_stays_when_the_file_is_renamed_and_grows(self, track, path):
         lines, _ = read(track)
         path.rename(path.with_suffix(".1"))
         with path.with_suffix(".1").open("ab") as file:
             file.write(b"d\n")
-        assert (read(track)[0].file, read(track)[0].lines) == (lines.file, [])
-        path.write_bytes(b"new\n")
-        assert read(track)[0].file != lines.file
+        assert read(track)[0].file == lines.file

@@ -31,10 +31,24 @@ What can be relied on:
   `tail_last_record_timestamp_seconds` the latest.
 """
 
+ABSORBED = f"""## Does the sink's own deduplication work?
+
+Of the extra copies that reached a sink, the share that caused no effect, over a day:
+
+    1 -   sum by (pipeline, stage) (increase({PREFIX}duplicate_effects_total{{origin=~"produce|mirror"}}[1d]))
+        / sum by (pipeline, stage) (increase({PREFIX}sink_extra_copies_total[1d]))
+
+With 46 extra copies, of which 3 from producers and 6 from mirrors became effects, that is 1 - 9 / 46 = 0.80:
+the sink's deduplication absorbed 37 of 46. 1 means that it works, 0 that there is none; without extra copies
+there is no value, since nothing tested it. Effects of origin *consume* are left out: those are repeats of one
+copy, which came in once. The number absorbed, `{PREFIX}sink_extra_copies_total` less these effects, is never
+negative.
+"""
+
 
 def render() -> str:
     """The whole page."""
-    sections = (INTRODUCTION, _metrics(), _labels(), _buckets())
+    sections = (INTRODUCTION, _metrics(), ABSORBED, _labels(), _buckets())
     return "\n".join(sections)
 
 

@@ -16,7 +16,8 @@ from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.ledger.state import LedgerState
 from dupscope.model.batch import I64, EffectBatch, RecordBatch
-from dupscope.model.finding import Finding, Layer
+from dupscope.model.finding import Finding
+from dupscope.model.layer import Layer
 from dupscope.model.plain import equal
 from dupscope.model.position import Partition, PartitionTable, pack
 from dupscope.store.entries import outcome_digest

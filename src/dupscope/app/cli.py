@@ -13,7 +13,7 @@ import click
 
 from dupscope import __version__
 from dupscope.model.errors import DupscopeError
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 OK, WRONG_USE, INTERRUPTED = 0, 2, 130
 

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from dupscope.app.check_report import plural
 from dupscope.causes.incidents import Incident
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 from dupscope.telemetry.findings import finding_fields
 from dupscope.telemetry.instants import iso

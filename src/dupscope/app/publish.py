@@ -7,7 +7,8 @@ from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.ledger.judge import sink_stage
 from dupscope.ledger.outcome import Outcome
 from dupscope.model.batch import AuditRead, TailRead
-from dupscope.model.finding import Finding, Layer, Reason
+from dupscope.model.finding import Finding, Reason
+from dupscope.model.layer import Layer
 from dupscope.telemetry.metrics import Metrics
 
 

@@ -14,7 +14,8 @@ from dupscope.kafka.errors import (
     TOPIC_MISSING,
     TOPIC_RECREATED,
 )
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
+from dupscope.model.layer import Layer
 from dupscope.model.replay import REDRIVE, Replay
 from dupscope.model.topology import Topology
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape

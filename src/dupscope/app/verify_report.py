@@ -9,7 +9,7 @@ from typing import TextIO
 
 from dupscope.app.check_report import plural
 from dupscope.forensics.comparison import WHY, Comparison
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 DIFFERENCES_SHOWN = 20

@@ -10,7 +10,8 @@ from typing import Any
 from dupscope.app.saved import SavedPipeline, saved_pipelines
 from dupscope.audit.reasons import InvalidReason
 from dupscope.model.errors import StoreError
-from dupscope.model.finding import Finding, Layer, Reason
+from dupscope.model.finding import Finding, Reason
+from dupscope.model.layer import Layer
 from dupscope.store.reader import StoreReader
 from dupscope.telemetry.catalogue import BY_NAME
 

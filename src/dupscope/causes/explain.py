@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 
 BATCH_HEADER = "batch_header"
 OFFSET_SYNCS = "mirror_offset_syncs"

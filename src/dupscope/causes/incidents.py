@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 QUIET_SECONDS = 300.0

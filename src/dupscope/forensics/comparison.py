@@ -8,7 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dupscope.model.finding import Finding, Layer
+from dupscope.model.finding import Finding
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 

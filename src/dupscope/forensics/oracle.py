@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.topology import Topology
 
 Tag = tuple[int, int, int]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from dupscope.forensics.comparison import Comparison, Extent, LeftOut, Missing, Stored
 from dupscope.forensics.oracle import Duplicate, Oracle, Truth
 from dupscope.forensics.sample import Fingerprint, Key, Sample
-from dupscope.model.finding import Finding, Layer, finding_id
+from dupscope.model.finding import Finding, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import OFFSET_BITS, Partition, Position, offset_of, pack, slot_of
 from dupscope.model.replay import Replay
 from dupscope.model.topology import Topology

@@ -9,7 +9,8 @@ from dupscope.ledger.case import Copy
 from dupscope.ledger.pairing import Pairing, pair
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import Window
-from dupscope.model.finding import Layer, Origin, Reason
+from dupscope.model.finding import Origin, Reason
+from dupscope.model.layer import Layer
 
 CLOSED = {Reason.OPEN_TRANSACTION, Reason.UNREADABLE, Reason.TOPIC_DELETED, Reason.HOT_KEY}
 """A copy closed for one of these takes no part in pairing: its upstream copy may never be seen."""

@@ -10,7 +10,8 @@ import numpy as np
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.rows import CASE, Freed, Rows, unexplained
 from dupscope.model.batch import I64, Bools
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
+from dupscope.model.layer import Layer
 from dupscope.model.plain import Plain
 from dupscope.model.topology import Topology
 

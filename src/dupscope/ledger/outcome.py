@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dupscope.model.finding import Finding, Layer, Origin, Reason
+from dupscope.model.finding import Finding, Origin, Reason
+from dupscope.model.layer import Layer
 
 
 @dataclass(slots=True)

@@ -6,15 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
-
-
-class Layer(StrEnum):
-    """Where a duplicate was made."""
-
-    PRODUCE = "produce"
-    MIRROR = "mirror"
-    CONSUME = "consume"
 
 
 class Kind(StrEnum):

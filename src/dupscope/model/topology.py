@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 SOURCE = "source"
 """Name of the stage that all sources of a pipeline form."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 PREFIX = "dupscope_"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from dupscope.model.finding import Finding, Kind, Layer, Origin
+from dupscope.model.finding import Finding, Kind, Origin
+from dupscope.model.layer import Layer
 from dupscope.telemetry.instants import duration, readable
 from dupscope.telemetry.status import PipelineStatus, StageStatus, Status, TailStatus
 from dupscope.telemetry.style import CSS

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from dupscope.model.finding import Kind, Layer, Origin
+from dupscope.model.finding import Kind, Origin
+from dupscope.model.layer import Layer
 from dupscope.telemetry.catalogue import Metric
 
 Labels = tuple[str, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dupscope.model.finding import Finding, Layer, Origin
+from dupscope.model.finding import Finding, Origin
+from dupscope.model.layer import Layer
 from dupscope.telemetry.catalogue import BY_NAME
 from dupscope.telemetry.metrics import Published
 from dupscope.telemetry.shape import PipelineShape, StageShape

@@ -13,7 +13,7 @@ from dupscope.app.cli import cli, invoke
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "help.txt"
 SCRIPT = Path(sys.executable).parent / "dupscope"
-COMMANDS = ("run", "check", "keys", "findings", "verify", "demo")
+COMMANDS = ("run", "check", "keys", "findings", "verify", "agent", "demo")
 
 
 class TestHelp:

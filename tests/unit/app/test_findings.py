@@ -10,7 +10,8 @@ from dupscope.app.cli import invoke
 from dupscope.app.findings import Wanted, moment, select
 from dupscope.causes.incidents import incidents_of
 from dupscope.model.errors import ConfigError
-from dupscope.model.finding import Finding, Kind, Layer, finding_id
+from dupscope.model.finding import Finding, Kind, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 from dupscope.store.store import Store
 from support.stored import pipeline, store

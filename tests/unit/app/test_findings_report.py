@@ -9,7 +9,8 @@ import pytest
 
 from dupscope.app.findings_report import CSV_COLUMNS, FoundIncidents, write_csv, write_json, write_text
 from dupscope.causes.incidents import Incidents
-from dupscope.model.finding import Finding, Kind, Layer, finding_id
+from dupscope.model.finding import Finding, Kind, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 from dupscope.telemetry.findings import finding_fields
 

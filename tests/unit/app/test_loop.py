@@ -15,7 +15,7 @@ from dupscope.app.shapes import shape_of
 from dupscope.app.watch import PipelineWatch
 from dupscope.forensics.ledgerfile import LedgerFile
 from dupscope.model.errors import StoreUnwritableError
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.store.commit import Commit, no_step
 from dupscope.store.store import Store
 from dupscope.telemetry.findings import FindingLog

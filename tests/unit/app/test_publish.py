@@ -10,7 +10,8 @@ from dupscope.app.shapes import shape_of
 from dupscope.app.watch import Reads
 from dupscope.ledger.outcome import Outcome
 from dupscope.model.batch import AuditRead, TailRead, no_effects, no_records
-from dupscope.model.finding import Finding, Kind, Layer, Origin, Reason
+from dupscope.model.finding import Finding, Kind, Origin, Reason
+from dupscope.model.layer import Layer
 from dupscope.telemetry.metrics import Metrics, RunState
 from dupscope.telemetry.totals import Snapshot
 

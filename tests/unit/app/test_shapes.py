@@ -3,7 +3,8 @@ from __future__ import annotations
 from dupscope.app.shapes import shape_of
 from dupscope.audit.reasons import InvalidReason
 from dupscope.fingerprint.unkeyed import Unkeyed
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
+from dupscope.model.layer import Layer
 from dupscope.model.replay import Replay
 from dupscope.telemetry.shape import StageShape, TailShape
 

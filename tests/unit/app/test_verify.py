@@ -14,7 +14,8 @@ from dupscope.fingerprint.columns import Fingerprinter
 from dupscope.fingerprint.secret import load_or_create
 from dupscope.kafka.state import TailState
 from dupscope.model.errors import ConfigError, StoreError
-from dupscope.model.finding import Finding, Kind, Layer, finding_id
+from dupscope.model.finding import Finding, Kind, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import pack
 from support.stored import pipeline, plant_finding, remove_finding, store
 from support.waiting import wait_until

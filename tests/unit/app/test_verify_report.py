@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from dupscope.app.verify_report import DIFFERENCES_SHOWN, Verified, print_json, print_text
 from dupscope.forensics.comparison import Comparison, LeftOut, Missing
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 WHERE = Position("dr-id", "topic-id", "primary.payments", 1, 42)

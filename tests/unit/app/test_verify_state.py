@@ -10,7 +10,8 @@ from dupscope.audit.position import AuditPosition
 from dupscope.kafka.starts import Beginning
 from dupscope.kafka.state import TailState
 from dupscope.model.errors import StoreError
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Partition
 from support.stored import pipeline, store
 

@@ -8,7 +8,7 @@ import pytest
 
 from dupscope.app.watch import PipelineWatch, Reads
 from dupscope.model.errors import StoreDamagedError
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.plain import equal
 from dupscope.store.contents import SavedState
 from support.waiting import wait_until

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dupscope.causes.explain import explain
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 HERE = Position("c", "id", "payments", 3, 42)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dupscope.causes.incidents import EXAMPLES, QUIET_SECONDS, Incidents, incidents_of
-from dupscope.model.finding import Finding, Kind, Layer, finding_id
+from dupscope.model.finding import Finding, Kind, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 NOON = 1_700_000_000.0

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dupscope.forensics.comparison import WHY, Comparison, LeftOut, Missing
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 
 MISSING = Missing("id", Layer.MIRROR, "to-dr", Position("c", "t", "payments", 0, 1), None)

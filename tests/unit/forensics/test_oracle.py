@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from dupscope.forensics.oracle import Copy, Duplicate, Effect, Oracle, Truth
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.topology import Log, Sink, TagParts, Topology
 
 SOURCE, DR, FAR, FARTHER = 0, 1, 2, 3

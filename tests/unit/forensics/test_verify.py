@@ -12,7 +12,8 @@ from dupscope.forensics.oracle import Oracle
 from dupscope.forensics.sample import Sample
 from dupscope.forensics.verify import Comparer
 from dupscope.model.batch import EffectBatch, RecordBatch
-from dupscope.model.finding import Finding, Kind, Layer, finding_id
+from dupscope.model.finding import Finding, Kind, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import Partition, Position, pack
 from dupscope.model.replay import Replay
 from dupscope.model.topology import Log, Sink, TagParts, Topology

@@ -5,7 +5,8 @@ import numpy as np
 from dupscope.ledger.orphans import Orphans
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.rows import Rows
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
+from dupscope.model.layer import Layer
 from unit.ledger.world import CHAIN, NOW, PAIR, Story
 
 

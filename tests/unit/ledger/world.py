@@ -14,7 +14,8 @@ from dupscope.ledger.ledger import Ledger
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.model.batch import EffectBatch, Gap, RecordBatch
-from dupscope.model.finding import Finding, Layer
+from dupscope.model.finding import Finding
+from dupscope.model.layer import Layer
 from dupscope.model.position import Partition, PartitionTable, pack
 from dupscope.model.replay import Replay
 from dupscope.model.topology import Log, Sink, TagParts, Topology

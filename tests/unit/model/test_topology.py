@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.topology import MAX_LOGS, Log, Sink, Topology
 
 SOURCE_LOG = Log("source", "a")

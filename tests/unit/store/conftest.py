@@ -13,7 +13,8 @@ from dupscope.ledger.cycle import Cycle, Progress
 from dupscope.ledger.ledger import Ledger
 from dupscope.ledger.settings import LedgerSettings
 from dupscope.model.batch import RecordBatch
-from dupscope.model.finding import Finding, Kind, Layer
+from dupscope.model.finding import Finding, Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Partition, PartitionTable, Position, pack
 from dupscope.model.topology import Log, Topology
 from dupscope.store.commit import Checkpoint, Commit, NewFinding, PipelineCommit

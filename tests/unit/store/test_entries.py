@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from dupscope.ledger.cycle import Cycle, Progress
 from dupscope.ledger.outcome import Outcome
 from dupscope.model.batch import EffectBatch, Gap, RecordBatch
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
+from dupscope.model.layer import Layer
 from dupscope.model.position import Partition
 from dupscope.model.replay import Replay
 from dupscope.store.entries import Entry, from_tree, outcome_digest, to_tree

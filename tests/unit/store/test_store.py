@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from dupscope.model.errors import StoreDamagedError, StoreError, StoreUnwritableError
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from dupscope.model.plain import equal
 from dupscope.store.commit import STEPS
 from dupscope.store.database import believed

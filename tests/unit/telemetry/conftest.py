@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dupscope.model.finding import Finding, Kind, Layer, Reason
+from dupscope.model.finding import Finding, Kind, Reason
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 from dupscope.telemetry.metrics import Metrics, RunState
 from dupscope.telemetry.shape import PipelineShape, StageShape, TailShape

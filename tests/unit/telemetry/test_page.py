@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dupscope.model.finding import Kind, Layer
+from dupscope.model.finding import Kind
+from dupscope.model.layer import Layer
 from dupscope.model.position import Position
 from dupscope.telemetry.metrics import Metrics, RunState
 from dupscope.telemetry.page import headline, render_page

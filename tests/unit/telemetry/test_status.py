@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dupscope.model.finding import Layer, Origin
+from dupscope.model.finding import Origin
+from dupscope.model.layer import Layer
 from dupscope.telemetry.metrics import Metrics
 from dupscope.telemetry.status import TailStatus, summarise
 

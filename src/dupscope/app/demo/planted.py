@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dupscope.model.errors import DupscopeError
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 Line = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dupscope.app.demo.planted import Counts
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 TIMEOUT_SECONDS = 5.0
 SETTLED_SECONDS = 1.5

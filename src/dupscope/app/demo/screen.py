@@ -7,7 +7,7 @@ from typing import Any
 
 from dupscope.app.demo.planted import Counts, Planted
 from dupscope.app.demo.reported import Reported
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 OPENING = """\
 A payment pipeline in miniature. Each part is a process; the two clusters are

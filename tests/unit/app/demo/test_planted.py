@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dupscope.app.demo.planted import ContradictionError, planted
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 SENT = [
     {"payment_id": "p-1", "partition": 0, "offset": 0, "again": False},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dupscope.app.demo.reported import SETTLED_SECONDS, Read, Sample, Settling, parse, read, reported, total
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from support.clock import ManualClock
 
 EXPOSITION = """\

@@ -7,7 +7,7 @@ import pytest
 from dupscope.app.demo.planted import Extra, Planted
 from dupscope.app.demo.reported import Reported
 from dupscope.app.demo.screen import DIFFERENCE, OPENING, agree, euros, last_screen, plain
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 
 COUNTS = {Layer.PRODUCE: 1, Layer.MIRROR: 2, Layer.CONSUME: 1}
 TRUTH = Planted(

@@ -12,6 +12,9 @@ NO_ROOM_OF_OURS = {"support": "what the tests themselves are made of"}
 
 TESTED_ELSEWHERE = {
     "__main__.py": "two lines; every demo test starts it",
+    "app/agent.py": "a process runs it; tests/e2e/test_agent",
+    "audit/wire.py": "names of headers; test_agent writes them, test_shipped reads them",
+    "config/audits.py": "part of compose; test_compose, and the mistakes of test_load",
     "app/commits.py": "a loop drives it; test_loop",
     "app/restore.py": "a loop drives it; test_loop, and the faults",
     "store/contents.py": "a store fills it; test_store and test_reader",

@@ -41,8 +41,8 @@ Of the extra copies that reached a sink, the share that caused no effect, over a
 With 46 extra copies, of which 3 from producers and 6 from mirrors became effects, that is 1 - 9 / 46 = 0.80:
 the sink's deduplication absorbed 37 of 46. 1 means that it works, 0 that there is none; without extra copies
 there is no value, since nothing tested it. Effects of origin *consume* are left out: those are repeats of one
-copy, which came in once. The number absorbed, `{PREFIX}sink_extra_copies_total` less these effects, is never
-negative.
+copy, which came in once. An effect can be seen a moment before its group commits, and only then has the copy
+been gone past: over short times the share can be below 0.
 """
 
 

@@ -376,13 +376,6 @@ MUTATIONS = (
         "conclude",
     ),
     ledger(
-        "absorbed: a copy that was acted on has reached the sink",
-        "conclude",
-        "return lineage in judged.acted or self._passed(sink, lineage)",
-        "return self._passed(sink, lineage)",
-        "conclude",
-    ),
-    ledger(
         "an expected effect: nor where one may have been given up",
         "expected",
         "gone_past & ~doubtful & self._is_covered",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from dupscope.model.finding import Layer
+from dupscope.model.layer import Layer
 from property.reader import Reader
 from property.settings import settings_profile
 from property.shapes import SHAPES
@@ -160,6 +160,8 @@ def check_cycle(reader: Reader) -> None:
     assert held.book.nbytes <= held.retention.share.case_bytes(len(held.rows))
     assert len(held.rows) <= held.rows.capacity
     assert all(count >= 0 for count in reader.ledger.suspects().values())
+    for line in reader.ledger.lines():
+        assert all(sums["absorbed"] >= 0 for sums in line["sinks"].values())
 
 
 def finish(reader: Reader, *, partly: bool) -> tuple[Snapshots, set[int]]:

@@ -29,12 +29,8 @@ _MEANING = {
     InvalidReason.FOREIGN_GROUP: "are of another consumer group",
 }
 
-_GROUP_ALONE = (
-    "of its effects nothing is seen, only its group's rewinds: redelivered_records_total"
-)
-_WITHOUT_GROUP = (
-    "nothing is seen of its effects; name its 'group', and its rewinds are counted"
-)
+_GROUP_ALONE = "of its effects nothing is seen, only its group's rewinds: redelivered_records_total"
+_WITHOUT_GROUP = "nothing is seen of its effects; name its 'group', and its rewinds are counted"
 
 
 @dataclass(slots=True)

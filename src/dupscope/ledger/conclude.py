@@ -11,7 +11,8 @@ from dupscope.ledger.judge import Verdict, WindowVerdict, lacks_effect, overtake
 from dupscope.ledger.lineage import Lineage
 from dupscope.ledger.outcome import Outcome
 from dupscope.ledger.view import VALUE_MASK, View
-from dupscope.model.finding import Finding, Kind, Layer, Origin, Reason, finding_id
+from dupscope.model.finding import Finding, Kind, Origin, Reason, finding_id
+from dupscope.model.layer import Layer
 from dupscope.model.position import offset_of, slot_of
 from dupscope.model.replay import REDRIVE
 

@@ -26,12 +26,14 @@ class Passed:
     """What a sink has gone past while it was watched, with all that it did about it known.
 
     low, high  by partition slot: copies at or above the one and below the other were gone past
+    lost       by partition slot: of copies below, an effect may have been given up
     later      by slot of the source copy, in ms: only later cases are covered and not about to be forgotten
     replays    spans in ms in which the source's records were sent again on purpose
     """
 
     low: I64
     high: I64
+    lost: I64
     later: I64
     replays: tuple[tuple[int, int], ...]
 
@@ -49,6 +51,7 @@ def passed(sink: int, view: View) -> Passed:
     return Passed(
         view.settled_from[sink],
         np.where(kept, view.settled[sink], 0),
+        view.lost[sink],
         later,
         tuple((replay.from_ms, replay.to_ms) for replay in view.replays if replay.stage == stage),
     )
@@ -66,7 +69,7 @@ class Expected:
         self._lost_ms = dict.fromkeys(self.sinks, -1)
 
     def lose(self, effect: Effect) -> None:
-        """An effect was given up unjudged, without its record: nothing up to there is said to lack one."""
+        """An effect was given up without its record: no case with a copy up to there is said to lack one."""
         if effect.sink not in self._lost:
             return
         if not effect.position:
@@ -77,14 +80,9 @@ class Expected:
         column[slot] = max(column[slot], offset_of(effect.position) + 1)
         self._lost[effect.sink] = column
 
-    def bounds(self, sinks: Sequence[I64]) -> tuple[I64, ...]:
-        """From which offsets on effects are expected, given from where on the sinks were watched."""
-        return tuple(
-            np.maximum(column, padded(self._lost[sink], len(column))[: len(column)])
-            if sink in self._lost and len(column)
-            else column
-            for sink, column in enumerate(sinks)
-        )
+    def lost(self, slots: int) -> dict[int, I64]:
+        """Per sink: one more than the largest offset of such an effect, by partition slot."""
+        return {sink: padded(column, slots) for sink, column in self._lost.items()}
 
     def since_ms(self, sink: int) -> int:
         """After which time of the source copy effects of a sink are expected; -1: at all times."""
@@ -134,12 +132,14 @@ class Expected:
         if not len(slots):
             return slots, True
         gone_past, before = np.zeros(len(slots), np.bool_), np.ones(len(slots), np.bool_)
+        doubtful = np.zeros(len(slots), np.bool_)
         for log in self._topology.sinks[sink].reads:
             partition, offset = split(rows.position[log][slots])
             traced = self._traced(log, slots)
             gone_past |= traced & (offset >= passed.low[partition]) & (offset < passed.high[partition])
             before &= traced & (offset < passed.low[partition])
-        counts = gone_past & self._is_covered(slots, passed) & ~np.isin(slots, awaited)
+            doubtful |= traced & (offset < passed.lost[partition])
+        counts = gone_past & ~doubtful & self._is_covered(slots, passed) & ~np.isin(slots, awaited)
         counts &= rows.state[slots] & REDRIVEN == 0
         return slots[counts], bool(np.all(counts | before))
 

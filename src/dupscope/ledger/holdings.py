@@ -26,7 +26,8 @@ from dupscope.ledger.state import LazyBlocks, LedgerState
 from dupscope.ledger.view import View
 from dupscope.ledger.windows import cut
 from dupscope.model.batch import I64
-from dupscope.model.finding import Layer, Reason
+from dupscope.model.finding import Reason
+from dupscope.model.layer import Layer
 from dupscope.model.plain import Plain
 from dupscope.model.position import PartitionTable, offset_of, slot_of
 from dupscope.model.topology import Topology
@@ -132,8 +133,9 @@ class Holdings:
             cycle.replays,
             {topic: self._not_evicted(start) for topic, start in progress.covered_topics.items()},
             _each_padded(progress.settled, size),
-            self.expected.bounds(_each_padded(progress.settled_from, size)),
+            _each_padded(progress.settled_from, size),
             self.edge.edge,
+            self.expected.lost(size),
             self.expected.since_ms,
         )
         return self.last_view

@@ -172,9 +172,7 @@ def lacks_effect(case: Case, sink: int, part: WindowVerdict, view: View) -> bool
     ):
         return False
     reads = view.topology.sinks[sink].reads
-    return any(
-        view.is_settled(sink, copy)
-        for lineage in judged.readable
-        for log, copy in lineage.copies.items()
-        if log in reads
-    )
+    copies = [copy for lineage in judged.readable for log, copy in lineage.copies.items() if log in reads]
+    if any(view.may_be_lost(sink, copy) for copy in copies):
+        return False
+    return any(view.is_settled(sink, copy) for copy in copies)

@@ -38,6 +38,7 @@ class View:
     replays          declared ones
     settled          per sink of which effects are expected, else empty: see `Progress`
     settled_from     likewise
+    lost             per such sink, by slot: of copies below, an effect may have been given up
     expected_after   after which time of the source copy effects of a sink are expected
     edge             in ms: what is older is forgotten, or about to be
     awaits           whether an effect of a sink and key waits for its record
@@ -60,6 +61,7 @@ class View:
     settled: tuple[I64, ...] = ()
     settled_from: tuple[I64, ...] = ()
     edge: int = 0
+    lost: Mapping[int, I64] = field(default_factory=dict)
     expected_after: Callable[[int], int] = lambda _sink: -1
     awaits: Callable[[int, int, int], bool] = lambda _sink, _fp_hi, _fp_lo: False
 
@@ -118,6 +120,10 @@ class View:
     def expects(self, sink: int) -> bool:
         """Whether effects of a sink are expected, and something is known of what it went past."""
         return sink < len(self.settled) and len(self.settled[sink]) > 0
+
+    def may_be_lost(self, sink: int, copy: Copy) -> bool:
+        """Whether an effect on a copy may have been given up unjudged."""
+        return offset_of(copy.position) < int(self.lost[sink][slot_of(copy.position)])
 
     def is_settled(self, sink: int, copy: Copy) -> bool:
         """Whether a sink went past a copy while it was watched, and all that it did by then is known."""

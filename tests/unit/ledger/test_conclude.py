@@ -183,15 +183,6 @@ class TestExtraCopies:
         story.settle()
         assert story.extra_copies == {}
 
-    def test_an_effect_tells_that_the_copy_reached_the_sink_before_its_group_commits(self):
-        """So at no moment fewer copies came in than were acted on."""
-        story = Story()
-        original = story.source()
-        for copy in (story.copied(original), story.copied(original)):
-            story.effect(copy)
-        story.settle()
-        assert (story.extra_copies, story.extra_effects) == ({"charger": 1}, {"charger mirror": 1})
-
     def test_what_the_sink_absorbed_is_extra_copies_less_extra_effects(self):
         story = Story()
         original = story.source()

@@ -97,7 +97,7 @@ class PipelineWatch:
                 sink,
                 self.sinks[sink].resolve,
                 fingerprinter,
-                source=source_of(started(audit, settings, clusters), clock),
+                source=source_of(started(audit, settings, clusters), clock, clusters.log),
                 now_ms=clusters.now_ms,
             )
             for sink, audit in settings.audits.items()

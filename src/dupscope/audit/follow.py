@@ -23,13 +23,13 @@ class FollowedFile:
     begins there goes on as this one would.
     """
 
-    def __init__(self, path: str, max_line_bytes: int) -> None:
+    def __init__(self, path: str, max_line_bytes: int, read_bytes: int = _READ_BYTES) -> None:
         self.position = AuditPosition()
         self.begin = 0
         """Where the first line of the last read begins."""
         self._path = path
         self._max_line_bytes = max_line_bytes
-        self._read_bytes = max(_READ_BYTES, max_line_bytes + len(_NEWLINE) + 1)
+        self._read_bytes = max(read_bytes, max_line_bytes + len(_NEWLINE) + 1)
         self._file: int | None = None
         self._passed = 0
         self._told = 0

@@ -6,17 +6,18 @@ from dupscope.audit.files import AuditFiles
 from dupscope.audit.settings import AuditSettings, FileSource, PostgresSource, TopicSource
 from dupscope.audit.source import LineSource
 from dupscope.audit.topic import TopicLines
+from dupscope.kafka.client import ClientLog, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
 from dupscope.model.errors import ConfigError
 
 
-def source_of(settings: AuditSettings, clock: Clock = SYSTEM_CLOCK) -> LineSource:
+def source_of(settings: AuditSettings, clock: Clock = SYSTEM_CLOCK, log: ClientLog = silent) -> LineSource:
     """What gives the lines of an audit log. Opens and connects to nothing yet."""
     match settings.source:
         case FileSource():
             return AuditFiles(settings.source, settings.max_line_bytes)
         case TopicSource():
-            return TopicLines(settings.source, clock)
+            return TopicLines(settings.source, clock, log)
         case PostgresSource():
             return _table(settings.source)
 

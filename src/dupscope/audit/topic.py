@@ -9,6 +9,7 @@ from dupscope.audit.reasons import Invalid, InvalidReason
 from dupscope.audit.settings import TopicSource
 from dupscope.audit.shipped import Shipped
 from dupscope.audit.source import Lines
+from dupscope.kafka.client import ClientLog, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
 from dupscope.kafka.raw_tail import RawTail
 from dupscope.model.plain import Plain
@@ -27,10 +28,10 @@ class TopicLines:
     Their partitions are numbered in a table of their own, which goes with what is saved.
     """
 
-    def __init__(self, settings: TopicSource, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, settings: TopicSource, clock: Clock = SYSTEM_CLOCK, log: ClientLog = silent) -> None:
         self._settings = settings
         self._clock = clock
-        self._tail = RawTail(settings.cluster, settings.topics, settings.start, clock)
+        self._tail = RawTail(settings.cluster, settings.topics, settings.start, clock, log)
         self._shipped = Shipped(settings)
 
     def read(self, max_lines: int, invalid: Invalid) -> Lines:

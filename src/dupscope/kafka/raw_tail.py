@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from dupscope.kafka.client import ClientLog, silent
 from dupscope.kafka.clock import SYSTEM_CLOCK, Clock
 from dupscope.kafka.errors import OFFSET_OUT_OF_RANGE, BrokersUnreachableError, TopicMissingError
 from dupscope.kafka.offsets import EndOffsets
@@ -66,6 +67,7 @@ class RawTail:
         topics: TopicSelection,
         start: Start | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        log: ClientLog = silent,
     ) -> None:
         self.table = PartitionTable()
         self.complete_ms: int | None = None
@@ -78,8 +80,8 @@ class RawTail:
         self._clock = clock
         self._decoder = RawDecoder()
         settings = TailSettings(cluster, 0, topics, start or Start())
-        self._tail = Tail(settings, self.table, self._decoder, clock=clock)
-        self._end_offsets = EndOffsets(cluster)
+        self._tail = Tail(settings, self.table, self._decoder, log, clock)
+        self._end_offsets = EndOffsets(cluster, log)
         self._ends: _Ends | None = None
         self._is_open = False
         self._look_at = self._rest_until = self._ends_at = float("-inf")

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from dupscope.audit.postgres_poll import Cursor, Page, Poll, connect, told
+from dupscope.audit.postgres_poll import Completeness, Cursor, Page, Poll, connect, told
 from dupscope.audit.reasons import Invalid, InvalidReason
 from dupscope.audit.settings import PostgresSource
 from dupscope.audit.source import Lines
@@ -35,6 +35,7 @@ class AuditTable:
         self._page: Page | None = None
         self._given = 0
         self._end_began = float("-inf")
+        self._completeness = Completeness()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._problem: str | None = None
@@ -53,14 +54,16 @@ class AuditTable:
         self._given += len(rows)
         is_given = self._given >= len(page.rows)
         self._cursor = page.cursor if is_given else rows[-1].behind
+        complete = None
         if is_given:
             self._page = None
-            self._end_began = page.began if page.at_end else self._end_began
+            if page.at_end:
+                self._end_began, complete = page.began, self._completeness.after(page)
         return Lines(
             [row.line for row in rows],
             lambda index: f"{self._settings}, id {rows[index].id}",
-            at_end=page.at_end and is_given,
-            held_ms=_complete_ms(page),
+            at_end=complete is not None,
+            held_ms=None if complete is None else _milliseconds(complete),
         )
 
     def goal(self) -> float:
@@ -136,7 +139,6 @@ class AuditTable:
         return page.cursor
 
 
-def _complete_ms(page: Page) -> int:
-    """Up to when all rows are known: the poll, or the begin of what held newer ones back."""
-    age = time.monotonic() - page.began + (page.held[0] if page.held else 0)
-    return int((time.time() - age) * 1000)
+def _milliseconds(moment: float) -> int:
+    """A moment of the monotonic clock as ms since 1970."""
+    return int((time.time() - (time.monotonic() - moment)) * 1000)

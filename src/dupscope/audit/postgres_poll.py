@@ -9,6 +9,7 @@ reads the rows of the transactions from the horizon before up to the present one
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
@@ -23,6 +24,8 @@ ROWS_A_PAGE = 5_000
 STATEMENT_MS = 15_000
 LOCK_MS = 2_000
 CONNECT_SECONDS = 5
+MOST_POLLS = 3600
+"""Polls that are remembered while a transaction holds the horizon: the last hour's."""
 
 _SESSION = sql.SQL(
     "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {};"
@@ -93,6 +96,8 @@ class Page:
     cursor     behind all of it
     began      when the poll began, by the monotonic clock, in seconds
     at_end     nothing was left at that moment that can be read
+    horizon    transactions below it are over, and were read with the last page
+    end        no transaction had this number yet
     held       for how many seconds a transaction, and which one, has kept later rows from being read
     is_new     another database cluster, or an older state of it, than the cursor came from: begun anew
     """
@@ -101,8 +106,29 @@ class Page:
     cursor: Cursor
     began: float
     at_end: bool = False
+    horizon: int = 0
+    end: int = 0
     held: tuple[int, str] | None = None
     is_new: bool = False
+
+
+class Completeness:
+    """Up to when all rows are known, by what polls have seen.
+
+    A transaction that is not below a horizon began to write after the last poll that had not seen its number
+    yet. So up to that poll nothing is missing, whoever holds the horizon back and since when.
+    """
+
+    def __init__(self) -> None:
+        self._polls: deque[tuple[float, int]] = deque(maxlen=MOST_POLLS)
+
+    def after(self, page: Page) -> float | None:
+        """The moment, by the monotonic clock, for a page that is the last; None: not known."""
+        self._polls.append((page.began, page.end))
+        known = [began for began, end in self._polls if end <= page.horizon]
+        while len(self._polls) > 1 and self._polls[1][1] <= page.horizon:
+            self._polls.popleft()
+        return max(known, default=None)
 
 
 class Poll:
@@ -132,7 +158,7 @@ class Poll:
         behind = rows[-1].behind if rows else cursor
         if is_whole:
             behind = Cursor(system, cursor.high or 0, top=behind.top)
-        return Page(rows, behind, began, is_whole and is_last, held, is_new)
+        return Page(rows, behind, began, is_whole and is_last, horizon, end, held, is_new)
 
     def _rows(self, connection: psycopg.Connection[Any], cursor: Cursor) -> list[Row]:
         query = self._of_column(cursor) if self._by_column else self._of_system_column(cursor)

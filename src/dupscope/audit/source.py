@@ -21,8 +21,8 @@ class Lines:
     place    says of the line of an index where it lies, for a person: `audit.jsonl, byte 4711`. It tells
              nothing of the line's content
     at_end   nothing was left to read
-    held_ms  with `at_end`: since when something in the log itself keeps later lines from being read, such as
-             a transaction that is open; None: nothing does
+    held_ms  with `at_end`: up to when all lines are known where that is not the moment of the read, since
+             something in the log keeps later ones back, such as a transaction that is open
     lost     writers of which lines are known to be lost
     """
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -121,6 +122,27 @@ class TestAuditTable:
             assert reader.table._held is not None
             assert "grant pg_monitor" in reader.table._held[1]
         assert sorted(reader.until(3)) == [1, 2, 3]
+
+    def test_up_to_when_all_is_known(self, server, name, readers):
+        """Not later than the transaction that is still open, whoever may see it."""
+        reader = Reader(PostgresSource(server.connection, name, transaction="written_by"))
+        readers.append(reader)
+        told: list[int] = []
+
+        def complete() -> int:
+            lines = reader.table.read(1000, Invalid())
+            told.extend([lines.held_ms] if lines.at_end and lines.held_ms else [])
+            return len(told)
+
+        wait_until(complete, 30, "all is known")
+        with server.connect(autocommit=False) as holder:
+            holder.execute(f"INSERT INTO {name} (key) VALUES (1)")
+            opened_ms = time.time() * 1000
+            write(server, name, 2)
+            before = complete()
+            wait_until(lambda: complete() > before + 2, 30, "more polls")
+            assert told[-1] <= opened_ms
+        wait_until(lambda: complete() and told[-1] > opened_ms, 30, "all is known again")
 
     def test_what_holds_rows_back_is_told_after_a_while(self, server, name):
         table = AuditTable(PostgresSource(server.connection, name))

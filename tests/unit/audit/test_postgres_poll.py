@@ -11,7 +11,16 @@ from itertools import count
 import psycopg
 import pytest
 
-from dupscope.audit.postgres_poll import FULL_XID, ROWS_A_PAGE, Cursor, Page, Poll, connect, told
+from dupscope.audit.postgres_poll import (
+    FULL_XID,
+    ROWS_A_PAGE,
+    Completeness,
+    Cursor,
+    Page,
+    Poll,
+    connect,
+    told,
+)
 from dupscope.audit.settings import PostgresSource
 from support.postgres import Server
 
@@ -264,6 +273,27 @@ class TestEpochs:
         expression = FULL_XID.format(h=f"{horizon}::bigint", x=f"{full % 2**32}::bigint")
         with server.connect() as database:
             assert database.execute(f"SELECT {expression}").fetchone() == (full,)
+
+
+class TestCompleteness:
+    """Up to the last poll that had not seen the number of the first transaction that is not over."""
+
+    def page(self, began: float, horizon: int, end: int) -> Page:
+        return Page([], Cursor(), began, at_end=True, horizon=horizon, end=end)
+
+    def test_nothing_is_held_back(self):
+        known = Completeness()
+        assert [known.after(self.page(at, 10 + at, 10 + at)) for at in (1, 2)] == [1, 2]
+
+    def test_while_a_transaction_is_open_and_after_it(self):
+        known = Completeness()
+        pages = [(1, 10, 10), (2, 10, 12), (3, 10, 15), (4, 13, 20), (5, 20, 20)]
+        assert [known.after(self.page(*page)) for page in pages] == [1, 1, 1, 2, 5]
+
+    def test_not_known_at_first(self):
+        known = Completeness()
+        assert known.after(self.page(1, 10, 11)) is None
+        assert known.after(self.page(2, 11, 12)) == 1
 
 
 class TestErrors:

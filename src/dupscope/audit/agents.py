@@ -15,9 +15,12 @@ UNWATCHED_MS = 60_000
 
 @dataclass(slots=True)
 class _Agent:
+    """`complete_ms`: the last moment, by its own clock, at which it had shipped all."""
+
     heard_ms: int
     behind_bytes: int = 0
     is_lost: bool = False
+    complete_ms: int = 0
 
 
 class Agents:
@@ -33,11 +36,23 @@ class Agents:
         self._watched_ms: tuple[int, int] | None = None
         """Since when, and until when, it is known without a break what the topic holds."""
 
-    def hear(self, instance: str, behind_bytes: int, now_ms: int, *, stopped: bool) -> None:
-        """An agent says that it is there, or that it stops, and how much it has not shipped."""
-        self._agents.pop(instance, None)
+    def hear(self, instance: str, status: tuple[int, int], now_ms: int, *, stopped: bool) -> None:
+        """An agent is there, or stops. `status`: when it says so, and how many bytes it is behind."""
+        at_ms, behind_bytes = status
+        before = self._agents.pop(instance, None)
+        complete_ms = min(at_ms, now_ms) if behind_bytes == 0 else before.complete_ms if before else 0
         if not stopped or behind_bytes > 0:
-            self._agents[instance] = _Agent(now_ms, behind_bytes)
+            self._agents[instance] = _Agent(now_ms, behind_bytes, complete_ms=complete_ms)
+
+    def complete(self, complete_ms: int | None) -> int | None:
+        """Up to when all lines are known, if those in the topic are up to `complete_ms`.
+
+        Not later than when each agent had last shipped all. Those that are lost do not count any more.
+        """
+        if complete_ms is None:
+            return None
+        own = (agent.complete_ms for agent in self._agents.values() if not agent.is_lost)
+        return min((complete_ms, *own)) or None
 
     def lost(self, complete_ms: int | None) -> int:
         """How many were lost since the last call; all that was written before `complete_ms` was heard."""

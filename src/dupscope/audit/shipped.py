@@ -26,6 +26,7 @@ class _Status(msgspec.Struct):
 
     instance: str
     behind_bytes: int
+    at: int = 0
 
 
 class Shipped:
@@ -64,6 +65,10 @@ class Shipped:
         """How many agents fell silent since the last call; see `Agents`."""
         return self._agents.lost(complete_ms)
 
+    def complete(self, complete_ms: int | None) -> int | None:
+        """Up to when all lines are known; see `Agents`."""
+        return self._agents.complete(complete_ms)
+
     def saved(self) -> Plain:
         """What must be known to go on, as plain values."""
         return {"files": self._files.tree(), "recent": self._recent.tree(), "agents": self._agents.tree()}
@@ -101,7 +106,7 @@ class Shipped:
             status = self._status.decode(value or b"")
         except (msgspec.MsgspecError, ValueError):
             raise InvalidLineError(InvalidReason.BAD_SHIPMENT) from None
-        self._agents.hear(status.instance, status.behind_bytes, now_ms, stopped=stopped)
+        self._agents.hear(status.instance, (status.at, status.behind_bytes), now_ms, stopped=stopped)
 
     def _unwrapped(self, value: bytes, envelope: Envelope) -> bytes | None:
         found = envelope.open(value)

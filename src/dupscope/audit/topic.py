@@ -48,13 +48,14 @@ class TopicLines:
                 places.append((record.slot, record.offset))
         if read.records:
             self._shipped.forget(max(record.timestamp for record in read.records), now_ms)
-        complete_ms = self._tail.complete_ms
+        lost = self._shipped.lost(self._tail.complete_ms)
+        complete_ms = self._shipped.complete(self._tail.complete_ms)
         return Lines(
             lines,
             lambda index: place(*places[index]),
             at_end=complete_ms is not None,
             held_ms=complete_ms,
-            lost=self._shipped.lost(complete_ms),
+            lost=lost,
         )
 
     def goal(self) -> _Goal:

@@ -122,8 +122,8 @@ class AuditTable:
                         page = poll.next(connection, cursor)
                         self._problem, self._held = None, page.held
                         cursor = self._put(page)
-            except psycopg.Error as error:
-                self._problem, self._held = told(error), None
+            except Exception as error:  # noqa: BLE001 - whatever it is: a thread that ended would be silence
+                self._problem, self._held = _problem(error), None
                 self._stopping.wait(AGAIN_SECONDS)
 
     def _put(self, page: Page) -> Cursor:
@@ -137,6 +137,12 @@ class AuditTable:
         if page.at_end:
             self._stopping.wait(IDLE_SECONDS)
         return page.cursor
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, psycopg.Error):
+        return told(error)
+    return f"{type(error).__name__}; without 'transaction' the ids must be numbers"
 
 
 def _milliseconds(moment: float) -> int:

@@ -123,6 +123,18 @@ class TestAuditTable:
             assert "grant pg_monitor" in reader.table._held[1]
         assert sorted(reader.until(3)) == [1, 2, 3]
 
+    def test_ids_that_are_no_numbers(self, server, name, readers):
+        """They need the column that tells the transaction. It is told, not a silent end."""
+        with server.connect() as database:
+            database.execute(f"ALTER TABLE {name} ADD code text DEFAULT 'c-1'")
+        write(server, name, 1)
+        wrong = Reader(PostgresSource(server.connection, name, id="code"))
+        right = Reader(PostgresSource(server.connection, name, id="code", transaction="written_by"))
+        readers += [wrong, right]
+        wait_until(lambda: wrong.read() == [] and wrong.table.problem(), 30, "it is told")
+        assert "ids must be numbers" in (wrong.table.problem() or "")
+        assert right.until(1) == [1]
+
     def test_up_to_when_all_is_known(self, server, name, readers):
         """Not later than the transaction that is still open, whoever may see it."""
         reader = Reader(PostgresSource(server.connection, name, transaction="written_by"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dupscope.app.check_audit_topic import last_shipped
 from dupscope.app.check_report import Level, Section, plural
+from dupscope.audit.folder import is_pattern
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.reasons import InvalidLineError, InvalidReason
 from dupscope.audit.settings import AuditSettings, FileSource, PostgresSource, TopicSource
@@ -64,7 +65,7 @@ def look_at_audit(pipeline: PipelineSettings, sink: int, section: Section) -> No
 def _look_at_file(file: Path, pipeline: PipelineSettings, sink: int, section: Section) -> None:
     name = pipeline.topology.sinks[sink].name
     try:
-        lines = last_lines(file)
+        lines = last_lines(_newest(file))
     except FileNotFoundError:
         _tell_absent(file, name, section)
     except OSError as error:
@@ -99,6 +100,13 @@ def _look_at_table(source: PostgresSource, pipeline: PipelineSettings, sink: int
     if not found.sees_holders:
         text = "which transaction holds rows back cannot be seen; to see it: GRANT pg_monitor"
         section.add(Level.NOTE, name, f"{source}: {text} TO {source.connection.get('user', 'dupscope')}")
+
+
+def _newest(file: Path) -> Path:
+    """The file itself; of those that a pattern finds the one that was written last."""
+    if not is_pattern(str(file)):
+        return file
+    return max(file.parent.glob(file.name), key=lambda found: found.stat().st_mtime, default=file)
 
 
 def last_lines(file: Path) -> list[bytes]:

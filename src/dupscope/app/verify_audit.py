@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dupscope.audit.folder import is_pattern
 from dupscope.audit.line import Effect, LineReader
 from dupscope.audit.places import Places, Resolver
 from dupscope.audit.position import AuditPosition
@@ -37,7 +38,7 @@ class AuditAgain:
 
     def read(self, saved: Any, sample: Sample) -> bool:  # noqa: ANN401 - what the audit log saved
         """Hand all effects to a sample. False where what was committed cannot be read again, or not whole."""
-        if not isinstance(self._settings.source, FileSource):
+        if not isinstance(self._settings.source, FileSource) or is_pattern(self._settings.source.path):
             return False
         committed = AuditPosition.from_tree(saved)
         try:

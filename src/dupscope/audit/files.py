@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -71,7 +72,14 @@ class AuditFiles:
 
     def resume(self, saved: Any) -> None:  # noqa: ANN401 - what `saved` gave
         """Go on there: in a file that was renamed since to its end, then in the one that has the path."""
-        self._file.position = AuditPosition.from_tree(saved)
+        if not isinstance(saved, dict):
+            self._file.position = AuditPosition.from_tree(saved)
+            return
+        with suppress(OSError):  # the path was a pattern before
+            inode = self._path.stat().st_ino
+            positions = [AuditPosition.from_tree(tree) for _, tree in saved["files"]]
+            found = [position for position in positions if position.inode == inode]
+            self._file.position = found[0] if found else self._file.position
 
     def close(self) -> None:
         """Give up the file."""

@@ -20,14 +20,17 @@ class FollowedFile:
 
     A file that was renamed is read to its end, before the one that has its path now is begun. Where the next
     read begins is `position`; what else the class knows can be found again from it, so that a reader that
-    begins there goes on as this one would.
+    begins there goes on as this one would. One that is pinned reads the file of its position and no other.
     """
 
-    def __init__(self, path: str, max_line_bytes: int, read_bytes: int = _READ_BYTES) -> None:
+    def __init__(
+        self, path: str, max_line_bytes: int, read_bytes: int = _READ_BYTES, *, is_pinned: bool = False
+    ) -> None:
         self.position = AuditPosition()
         self.begin = 0
         """Where the first line of the last read begins."""
         self._path = path
+        self._is_pinned = is_pinned
         self._max_line_bytes = max_line_bytes
         self._read_bytes = max(read_bytes, max_line_bytes + len(_NEWLINE) + 1)
         self._file: int | None = None
@@ -61,6 +64,23 @@ class FollowedFile:
         self._told = max(self._told, self._passed + end + following)
         return self._told
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the file of the position can be read, under whatever name."""
+        try:
+            return self._is_open() and self.position.fits(self._descriptor)
+        except OSError:
+            return False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the file was deleted, and read to its end before."""
+        try:
+            found = os.fstat(self._descriptor) if self._is_open() else None
+        except OSError:
+            return False
+        return found is not None and not found.st_nlink and found.st_size <= self.position.offset
+
     def close(self) -> None:
         """Give up the file. The next read opens it again, wherever it is then."""
         if self._file is not None:
@@ -70,9 +90,11 @@ class FollowedFile:
     # ------------------------------------------------------------------ lines
 
     def _read(self, max_lines: int, invalid: Invalid) -> list[bytes]:
-        if not self._is_open() and not self._begin(invalid):
+        if not self._is_open() and (self._is_pinned or not self._begin(invalid)):
             return self._nothing_left()
         if not self.position.fits(self._descriptor):
+            if self._is_pinned:
+                return self._nothing_left()
             self._begin_with(self._descriptor, invalid)
         before, lines = self.position, self._take(max_lines, invalid)
         if self.position != before:
@@ -190,7 +212,9 @@ class FollowedFile:
         return []
 
     def _is_replaced(self) -> bool:
-        """Whether another file has the path now, and holds something."""
+        """Whether another file has the path now, and holds something, and is to be read."""
+        if self._is_pinned:
+            return False
         try:
             found = Path(self._path).stat()
         except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dupscope.audit.files import AuditFiles
+from dupscope.audit.folder import AuditFolder, is_pattern
 from dupscope.audit.settings import AuditSettings, FileSource, PostgresSource, TopicSource
 from dupscope.audit.source import LineSource
 from dupscope.audit.topic import TopicLines
@@ -14,6 +15,8 @@ from dupscope.model.errors import ConfigError
 def source_of(settings: AuditSettings, clock: Clock = SYSTEM_CLOCK, log: ClientLog = silent) -> LineSource:
     """What gives the lines of an audit log. Opens and connects to nothing yet."""
     match settings.source:
+        case FileSource() if is_pattern(settings.source.path):
+            return AuditFolder(settings.source, settings.max_line_bytes, clock)
         case FileSource():
             return AuditFiles(settings.source, settings.max_line_bytes)
         case TopicSource():

@@ -182,7 +182,10 @@ class AuditNode(Node, frozen=True):
 
     file: Annotated[
         str | None,
-        Meta(description="A file with one JSON object per line."),
+        Meta(
+            description="A file with one JSON object per line; the last part of the path may be a pattern, "
+            "`*.jsonl`, for several."
+        ),
     ] = None
     kafka: Annotated[AuditTopicNode | None, Meta(description="A topic with one JSON object per record.")] = (
         None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from dupscope.app.check_audit import LAST_BYTES, last_lines, look_at_audit
@@ -42,6 +44,18 @@ class TestLookAtAudit:
         assert told(f'{{"key": "p-1", {POSITION}}}\n' * 3) == [
             (Level.OK, "/audit.jsonl: 3 of the last 3 lines can be used")
         ]
+
+    def test_of_several_files_the_newest_is_looked_at(self, told, tmp_path):
+        (tmp_path / "old.jsonl").write_text("x\n")
+        os.utime(tmp_path / "old.jsonl", (1, 1))
+        assert told(f'{{"key": "p-1", {POSITION}}}\n', audit="{file: '*.jsonl'}") == [
+            (Level.OK, "/*.jsonl: 1 of the last 1 line can be used")
+        ]
+
+    def test_a_pattern_that_finds_nothing(self, told):
+        ((level, text),) = told(audit="{file: '*.jsonl'}")
+        assert level is Level.WARNING
+        assert text.startswith("/*.jsonl is not there yet")
 
     def test_a_torn_last_line_is_left_alone(self, told):
         assert told(f'{{"key": "p-1", {POSITION}}}\n{{"key": ') == [

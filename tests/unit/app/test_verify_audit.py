@@ -145,3 +145,8 @@ class TestWholeLines:
 
         assert [line for _, line in whole_lines(io.BytesIO(text), 4)] == [b"1234", b"last"]
         assert [end for end, _ in whole_lines(io.BytesIO(text), 4)] == [5, len(text)]
+
+    def test_several_files_are_not_read_again(self, tmp_path):
+        """Which of them were read, and how far, is in no order that a sample could follow."""
+        (tmp_path / "a.jsonl").write_text(line(1))
+        assert not read(tmp_path / "*.jsonl", AuditPosition(), sample_of(1))

@@ -20,6 +20,7 @@ LAST_BYTES = 1 << 18
 
 _MEANING = {
     InvalidReason.NOT_JSON: "are no JSON object",
+    InvalidReason.DUPLICATE_KEYS: "have a name twice in one object",
     InvalidReason.NO_KEY: "have no business key: map it, audit: {fields: {key: …}}",
     InvalidReason.BAD_KEY: "have a key of another shape than the pipeline's",
     InvalidReason.NO_TIME: "have neither position nor time: map one, audit: {fields: {at: …}}",

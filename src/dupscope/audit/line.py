@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -54,11 +56,14 @@ class LineReader:
         fields = {settings.path_of(name): Wanted(kind, None) for name, (kind, _) in _FIELDS.items()}
         key = settings.path_of("key")
         self._decode, self._get = compile_paths({**fields, key: Wanted(key_type)})
+        self._names = tuple(b'"%s"' % path[-1].encode() for path in (*fields, key))
         anything = Wanted(msgspec.Raw, msgspec.Raw())
         self._decode_any, self._get_any = compile_paths(dict.fromkeys((*fields, key), anything))
 
     def read(self, line: bytes) -> Effect | None:
         """The effect that a line reports, None if it reports that there was none. Raises InvalidLineError."""
+        if any(line.count(name) > 1 for name in self._names):
+            _refuse_repeats(line)
         try:
             *values, key = self._get(self._decode(line))
         except ODD:
@@ -82,6 +87,17 @@ class LineReader:
         fields = self._shape.fields(bytes(key)) if isinstance(key, msgspec.Raw) else _scalar_key(key)
         moment = _milliseconds(at, offset)
         return Effect(fields, cluster, topic, partition, offset, moment, _id_octets(effect_id))
+
+
+def _refuse_repeats(line: bytes) -> None:
+    """Raise InvalidLineError where an object has a name twice. What is no JSON is found out elsewhere."""
+    with suppress(ValueError, RecursionError):
+        json.loads(line, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise InvalidLineError(InvalidReason.DUPLICATE_KEYS)
 
 
 def _id_octets(effect_id: str | int | None) -> bytes | None:

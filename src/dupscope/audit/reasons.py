@@ -12,6 +12,9 @@ class InvalidReason(StrEnum):
     NOT_JSON = "not_json"
     """The line is not one JSON object; zero bytes and a broken line are such."""
 
+    DUPLICATE_KEYS = "duplicate_keys"
+    """An object in the line has a name twice that is used here: which value counts is anybody's guess."""
+
     OVERSIZE = "oversize"
     """The line, or a field of its key, is longer than allowed."""
 

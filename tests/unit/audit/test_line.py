@@ -71,10 +71,6 @@ class TestEffects:
         written = json.dumps(key).encode()
         assert read(line(key=key)).key == (verbatim_field(written),)
 
-    def test_the_last_of_a_repeated_name_counts(self) -> None:
-        assert read(b'{"key": "x", "key": "p-17", "at": 1, "at": 2}').at == 2_000
-
-    @pytest.mark.parametrize("frame", [b"\xef\xbb\xbf%b", b"%b\r", b" \t%b "])
     def test_byte_order_mark_and_carriage_return_do_not_matter(self, frame: bytes) -> None:
         assert read(frame % line()) == EXPECTED
 
@@ -167,6 +163,36 @@ class TestInvalid:
                 reader.read(octets)
             assert caught.value.__cause__ is None
             assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+class TestDuplicateKeys:
+    """Of two values of one name nobody can say which was meant."""
+
+    @pytest.mark.parametrize(
+        "again", [b', "offset": 42}', b', "key": "p-18"}', b', "at": 1}', b', "at" : 1}']
+    )
+    def test_refused(self, again: bytes) -> None:
+        assert why(line()[:-1] + again) == InvalidReason.DUPLICATE_KEYS
+
+    def test_with_a_byte_order_mark(self) -> None:
+        assert why(b"\xef\xbb\xbf" + line()[:-1] + b', "at": 1}') == InvalidReason.DUPLICATE_KEYS
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"note": {"key": 1, "at": 2}},
+            {"note": ["key", "key"]},
+            {"note": '"key": "key": '},
+            {"key2": "key"},
+        ],
+    )
+    def test_a_name_in_another_place_is_none(self, more: dict[str, Any]) -> None:
+        """In another object, as a value, or within a text."""
+        assert read(line(**more)) == EXPECTED
+
+    def test_what_is_no_json_is_that(self) -> None:
+        assert why(line()[:-1] + b', "at": 1') == InvalidReason.NOT_JSON
+        assert why(b'{"key": ' * 50_000) == InvalidReason.NOT_JSON
 
 
 class TestNames:

@@ -14,6 +14,7 @@ class TestInvalidReason:
             "bad_position",
             "bad_shipment",
             "bad_time",
+            "duplicate_keys",
             "foreign_group",
             "lost",
             "no_key",

@@ -71,6 +71,7 @@ class TestEffects:
         written = json.dumps(key).encode()
         assert read(line(key=key)).key == (verbatim_field(written),)
 
+    @pytest.mark.parametrize("frame", [b"\xef\xbb\xbf%b", b"%b\r", b" \t%b "])
     def test_byte_order_mark_and_carriage_return_do_not_matter(self, frame: bytes) -> None:
         assert read(frame % line()) == EXPECTED
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from support.audit_way import FileWay
 from support.dump import Dumped
 from support.tally import Tally
 from support.truth import Effect, Where
@@ -36,6 +37,14 @@ class ActingSink:
         self._ends: dict[int, int] = {}
         self._commits: Consumer | None = None
         audit.touch()
+
+    def audit_section(self) -> dict[str, object]:
+        """`audit` in the configuration."""
+        return FileWay(self.audit).section()
+
+    def audit_lines(self) -> int:
+        """How many audit lines there are."""
+        return FileWay(self.audit).lines()
 
     def act(self, copies: Sequence[tuple[Dumped, str]], passed: Sequence[Dumped]) -> None:
         """Act on copies, each with who made it; then commit that all of `passed` was read."""

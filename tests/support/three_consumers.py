@@ -15,6 +15,10 @@ from support.process import LoggedProcess
 from support.sink import SinkProcess, SinkSettings
 
 
+BEFORE_A_COMMIT = 311
+"""Records after which a consumer dies that commits every 500; any share of a group's work has as many."""
+
+
 class Agent:
     """`dupscope agent` for the files of one folder. May be killed and started again."""
 
@@ -54,8 +58,11 @@ class ConsumerGroup:
         ]
 
     def start(self, die_after: int = 0) -> None:
-        """Start all that do not run; the first dies by itself after its share of so many records."""
-        share = die_after // len(self.members)
+        """Start all that do not run. With `die_after` the first dies by itself before its first commit.
+
+        Not after so many records: how many it gets, the group decides.
+        """
+        share = BEFORE_A_COMMIT if die_after else 0
         for member in self.members:
             if not member.consumer.running:
                 member.consumer.start(share if member is self.members[0] else 0)

@@ -14,7 +14,6 @@ from support.oracle import Effect
 from support.process import LoggedProcess
 from support.sink import SinkProcess, SinkSettings
 
-
 BEFORE_A_COMMIT = 311
 """Records after which a consumer dies that commits every 500; any share of a group's work has as many."""
 

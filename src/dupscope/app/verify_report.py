@@ -69,7 +69,7 @@ def _lines(verified: Verified) -> Iterator[str]:
     for reason, count in result.left_out.most_common():
         yield f"  left out  {count:>7,}  {reason}: {WHY[reason]}"
     for sink in verified.unread_sinks:
-        yield f"  left out     sink  {sink}: its audit log is another file now, and earlier lines are gone"
+        yield f"  left out     sink  {sink}: its audit log cannot be read again from its beginning"
     counts = f"{result.found:,} found, {len(result.missing):,} missing, {len(result.false):,} false"
     yield f"  findings  {result.expected:,} expected, {counts}"
     yield from _differences(result)

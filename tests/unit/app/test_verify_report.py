@@ -67,7 +67,7 @@ class TestText:
         lines = text([verified("charger")])
 
         assert lines[1] == (
-            "  left out     sink  charger: its audit log is another file now, and earlier lines are gone"
+            "  left out     sink  charger: its audit log cannot be read again from its beginning"
         )
 
     def test_differences_are_many(self):

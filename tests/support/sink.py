@@ -62,6 +62,10 @@ class SinkProcess:
         """The exit code of a sink that was started to die: -9."""
         return self._process.wait_exit(timeout)
 
+    def kill(self) -> None:
+        """kill -9."""
+        self._process.kill()
+
     def stop(self) -> int:
         """SIGTERM: it commits and leaves the group. 0 when all went well."""
         return self._process.stop()

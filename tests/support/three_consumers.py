@@ -13,9 +13,13 @@ from support.dupscope_process import program
 from support.oracle import Effect
 from support.process import LoggedProcess
 from support.sink import SinkProcess, SinkSettings
+from support.waiting import DeadlineExceededError
 
 BEFORE_A_COMMIT = 311
 """Records after which a consumer dies that commits every 500; any share of a group's work has as many."""
+
+
+OWN_DEATH_SECONDS = 30
 
 
 class Agent:
@@ -69,8 +73,15 @@ class ConsumerGroup:
                 member.agent.process.start()
 
     def wait_death(self) -> int:
-        """The exit code of the first consumer, which was started to die. Two agents are killed with it."""
-        code = self.members[0].consumer.wait_death()
+        """The exit code of the first consumer, which was started to die. Two agents are killed with it.
+
+        Where the others were quicker to act on all that there was, it is killed where it stands.
+        """
+        try:
+            code = self.members[0].consumer.wait_death(timeout=OWN_DEATH_SECONDS)
+        except DeadlineExceededError:
+            self.members[0].consumer.kill()
+            code = -9
         for member in self.members[:2]:
             member.agent.process.kill()
         return code
